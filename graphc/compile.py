@@ -1,0 +1,201 @@
+"""The compiler on one screen: a list of passes from the user's graph to a program; every one prints and can be left out.
+
+    model -> take -> group -> stabilise -> differentiate -> update -> simplify -> expand -> share -> settle
+          -> plan -> emit -> load -> Program
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphc.emit.module import emit
+from graphc.emit.text import exports, prelude
+from graphc.errors import GraphError, UsageError
+from graphc.grad import backward
+from graphc.graph import INPUT, PARAM, STATE, Graph, Node
+from graphc.joint import Joint
+from graphc.plan.make import Options, Wish, make, saved
+from graphc.plan.settle import settle
+from graphc.plan.sizes import Sizes, running
+from graphc.rules.passes import expand, group, share, simplify, stabilise, take
+from graphc.runtime.arena import State, leaves_of
+from graphc.runtime.feeds import Door
+from graphc.runtime.load import load
+from graphc.runtime.program import Program, Shape, Special, constants
+from graphc.show import expression
+
+Pass = Callable[[Joint], Joint]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked of the compiler."""
+
+    wrt: tuple[str | Node, ...] = ()
+    updates: Callable[[Joint], Joint] | None = None
+    disconnected: str = "error"
+    without: frozenset[str] = frozenset()
+    jit: bool = True
+
+
+def differentiate(joint: Joint, disconnected: str) -> Joint:
+    """The joint with the gradients of its first output with respect to `wrt`."""
+    found = backward(joint.outputs[0], joint.wrt, disconnected=disconnected)
+    return replace(joint, gradients=dict(zip(joint.wrt, found, strict=True)))
+
+
+def write_down(joint: Joint) -> Joint:
+    """Note what each stage says, in the user's terms, before definitions take its place."""
+    joint.graph.texts.update((n, expression(n)) for n in joint.graph.nodes if not n.is_leaf and n.backward_of is None)
+    return joint
+
+
+def passes(order: Order) -> list[tuple[str, Pass]]:
+    """The passes over the graph, in order, by name; those named in `without` are left out."""
+    wanted: list[tuple[str, Pass]] = [
+        ("take", take),
+        ("group", group),
+        ("stabilise", stabilise),
+        ("differentiate", lambda joint: differentiate(joint, order.disconnected) if joint.wrt else joint),
+        ("update", order.updates or (lambda joint: joint)),
+        ("simplify", simplify),
+        ("write_down", write_down),
+        ("expand", expand),
+        ("share", share),
+        ("settle", settle),
+    ]
+    return [(name, run) for name, run in wanted if name not in order.without]
+
+
+OPTIONAL = ("group", "stabilise", "simplify", "share", "fuse", "reuse")
+"""The passes that may be switched off by name."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A joint after its last pass, and the one that each pass left, by name."""
+
+    joint: Joint
+    after: Mapping[str, Joint]
+
+
+def transform(joint: Joint, order: Order) -> Compiled:
+    """Run the passes over a graph."""
+    after = {}
+    for name, run in passes(order):
+        joint = after[name] = run(joint)
+    return Compiled(joint, after)
+
+
+def compile(
+    outputs: Node | str | Sequence[Node | str],
+    wrt: Iterable[Node | str] | None = None,
+    *,
+    graph: Graph | None = None,
+    seed: int | None = 0,
+    state: State | None = None,
+    disconnected: str = "error",
+    without: Iterable[str] = (),
+    jit: bool = True,
+) -> Program:
+    """A program that computes stages of a graph, with `wrt` also the gradients of the first (a scalar).
+
+    One stage in, one value out; a list in, a list out. `without` names passes to leave out (OPTIONAL); `jit=False` runs
+    the same emitted source as plain Python. `seed` draws the params' initial values unless `state` brings them.
+    Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
+    """
+    single = isinstance(outputs, (Node, str))
+    wanted = [outputs] if single else list(outputs)  # type: ignore[list-item, arg-type]
+    graph = graph or graph_of(wanted)
+    nodes = [graph.node(n) for n in wanted]
+    targets = [graph.node(n) for n in (wrt or ())]
+    order = Order(disconnected=disconnected, without=_checked(without), jit=jit)
+    joint = Joint(graph, tuple(nodes), tuple(targets))
+    names = _names(nodes, "output"), _names(targets, "input")
+    done = transform(joint, order)
+    return assemble(graph, done, order, Shape(names[0], names[1], single), state or State(leaves_of(graph), seed))
+
+
+def graph_of(nodes: Sequence[Any]) -> Graph:
+    """The graph of the first node; raises UsageError when there is none."""
+    found = next((n.graph for n in nodes if isinstance(n, Node)), None)
+    if found is None:
+        raise UsageError("compile needs a stage, or names together with graph=")
+    return found
+
+
+def _checked(without: Iterable[str]) -> frozenset[str]:
+    names = frozenset([without] if isinstance(without, str) else without)
+    for name in names - set(OPTIONAL):
+        raise UsageError(f"no pass is named {name!r}", hint=f"those that can be left out: {', '.join(OPTIONAL)}")
+    return names
+
+
+def _names(nodes: Sequence[Node], kind: str) -> tuple[str, ...]:
+    return tuple(n.name or f"{kind}{i}" for i, n in enumerate(nodes))
+
+
+def assemble(graph: Graph, done: Compiled, order: Order, shape: Shape, state: State) -> Program:
+    """The program of a transformed joint; `graph` is the user's, whose declared inputs may all be fed."""
+    joint = done.joint
+    declared = {n.name or "": n for n in graph.leaves(INPUT)}
+    needed = {n.name for n in joint.graph.order(*joint.roots) if n.op is INPUT}
+    door = Door(declared, [name for name in declared if name in needed], state)
+    wishes = _wishes(joint, shape)
+    compiler = _Specialiser(joint, wishes, order, state)
+    program = Program(shape, door, state, compiler, wishes[0].name)
+    program.after, program.fired = done.after, joint.fired  # type: ignore[attr-defined]
+    return program
+
+
+def _wishes(joint: Joint, shape: Shape) -> tuple[Wish, ...]:
+    """The kernels of a program: a step; or both sweeps, together and apart; or one sweep."""
+    outputs = tuple(zip(shape.outputs, joint.outputs, strict=True))
+    if joint.updates:
+        return (Wish("step", outputs, updates=True),)
+    if not joint.gradients:
+        return (Wish("forward", outputs),)
+    gradients = tuple(zip(shape.gradients, joint.gradients.values(), strict=True))
+    tape = saved(joint)
+    return (
+        Wish("forward_backward", outputs + gradients),
+        Wish("forward", outputs, kept=tape),
+        Wish("backward", gradients, given=tape),
+    )
+
+
+class _Specialiser:
+    """Makes the specialisation of a joint for given sizes."""
+
+    def __init__(self, joint: Joint, wishes: Sequence[Wish], order: Order, state: State) -> None:
+        self.joint, self.wishes, self.order, self.state = joint, wishes, order, state
+        results = [n.type for w in wishes for _, n in w.results]
+        leaves = [*joint.graph.leaves(PARAM), *joint.graph.leaves(STATE)]
+        self.running = running(joint.graph, [*results, *(n.type for n in leaves)])
+
+    def __call__(self, sizes: Mapping[str, int], before: Special | None) -> Special:
+        """Plan, emit and load for these sizes; what grew beyond an older specialisation grows with room to spare."""
+        plan = make(self.joint, self.wishes, self.state.offsets, self._sizes(sizes, before), self._options())
+        emitted = emit(self.joint, plan, prelude(), exports())
+        loaded = load(emitted.text, _safe_name(plan.title), prelude())
+        return Special(plan, emitted, loaded, self.order.jit, constants(plan))
+
+    def _options(self) -> Options:
+        return Options(fuse="fuse" not in self.order.without, reuse="reuse" not in self.order.without)
+
+    def _sizes(self, sizes: Mapping[str, int], before: Special | None) -> Sizes:
+        bound = dict(sizes)
+        for name in self.running & set(sizes):
+            old = before.plan.sizes.bound[name] if before else 0
+            bound[name] = max(sizes[name], min(2 * old, 2 * sizes[name])) if old and sizes[name] > old else max(sizes[name], 1)
+        return Sizes(bound, self.running & set(sizes))
+
+
+def _safe_name(title: str) -> str:
+    kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in title).strip("_").lower()
+    return (kept if kept[:1].isalpha() else f"graph_{kept}".rstrip("_"))[:40]
+
+
+__all__ = ["GraphError", "compile"]

@@ -1,0 +1,1 @@
+"""A Plan of kernels in, the text of a module that a person can read out."""

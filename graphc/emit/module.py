@@ -1,0 +1,204 @@
+"""A plan to the text of a module: header with the table of stages, imports, kernels, and the doors Python calls.
+
+Same plan and target, same bytes. The text holds no path and no line of the user's: `lines=True` weaves them in for print.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from graphc.emit.epoch import epochs
+from graphc.emit.idents import Idents
+from graphc.emit.names import Names
+from graphc.emit.printer import WIDTH, number, primitives, printed, source
+from graphc.expr import Number
+from graphc.graph import Node
+from graphc.joint import Joint
+from graphc.kernel import Kernel, Param, Tag
+from graphc.lower.loops import Labels, lower
+from graphc.plan.plan import Part, Plan
+from graphc.plan.tasks import Task
+from graphc.types import DTYPES
+
+DOCS = {
+    "forward": "The forward sweep.",
+    "backward": "The backward sweep, last stage first, over what `forward` left in work.",
+    "forward_backward": "Both sweeps.",
+    "step": "One training step: both sweeps and the update of state.",
+}
+FIXED = ("np", "math", "njit", "FLAGS", "PLAIN", "ptr", "shift", "at", "gemm", "feed", "data", "state", "work", "out", "panel")
+FIXED += ("order", "rows", "size", "lo", "nan", "inf", "epoch", "epoch_shuffled", "boolean", *DOCS, *DTYPES)
+MOST_STAGES = 100
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that Python may call: its name in the module and the types of its arguments, for Numba."""
+
+    name: str
+    params: tuple[Param, ...]
+    results: tuple[str, ...]
+
+    @property
+    def signature(self) -> str:
+        """Numba's spelling: "(int64, float32[:, ::1])"."""
+        return f"({''.join(_numba(p) + ', ' for p in self.params)})"
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The text of a module, the text of each kernel in it, and the functions that Python may call."""
+
+    text: str
+    parts: dict[str, str]
+    doors: dict[str, Function]
+    inputs: dict[Node, str]
+
+
+def emit(joint: Joint, plan: Plan, prelude: str, exports: Sequence[str], *, lines: bool = False) -> Emitted:
+    """The module of a plan, over a prelude of this text that exports these names."""
+    reserved = {*FIXED, *exports}
+    names = Names(reserved)
+    for size in plan.sizes.names:
+        names.fresh(size)
+    ident = Idents(joint.graph, names, {n for p in plan.parts.values() for n in p.slots})
+    kernels = {name: lower(plan, part, _labels(plan, joint, ident, names, part)) for name, part in plan.parts.items()}
+    parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
+    doors, door_texts = _doors(kernels)
+    if "step" in kernels:
+        more = epochs(plan, kernels["step"], ident)
+        parts |= {name: text for name, (text, _) in more.items()}
+        doors |= {name: Function(name, params, kernels["step"].results) for name, (_, params) in more.items()}
+    head = header(plan, lines)
+    inputs = {n: ident(n) for part in plan.parts.values() for n in part.inputs}
+    body = "\n\n\n".join([*parts.values(), *door_texts])
+    imported = _imports(kernels, body, exports, prelude)
+    return Emitted(f"{head}\n{imported}\n\n\n{body}\n", parts, doors, inputs)
+
+
+def prelude_name(prelude: str) -> str:
+    """The module name of a prelude: its content's hash."""
+    return f"graphc_prelude_{sha256(prelude.encode()).hexdigest()[:12]}"
+
+
+def _imports(kernels: dict[str, Kernel], body: str, exports: Sequence[str], prelude: str) -> str:
+    words = set().union(*(primitives(k.body) for k in kernels.values()))
+    words |= set(re.findall(r"\b(\w+)\(", body))
+    used = sorted({"FLAGS", "njit"} | (words & set(exports)))
+    constants = [w for w in ("inf", "nan") if re.search(rf"\b{w}\b", body)]
+    lines = [f"from math import {', '.join(constants)}", ""] if constants else []
+    return "\n".join([*lines, f"from {prelude_name(prelude)} import {_wrapped(used)}"])
+
+
+def _wrapped(names: Sequence[str]) -> str:
+    flat = ", ".join(names)
+    if len(flat) < 50:
+        return flat
+    rows, row = [], "   "
+    for name in names:
+        if len(row) + len(name) + 2 > WIDTH:
+            rows.append(row)
+            row = "   "
+        row += f" {name},"
+    return "(\n" + "\n".join([*rows, row]) + "\n)"
+
+
+def _labels(plan: Plan, joint: Joint, ident: Idents, names: Names, part: Part) -> Labels:
+    texts = {s.number: _safe(f"{s.name} = {s.text}" if s.name else s.text) for s in plan.stages}
+    return Labels(ident, names.fresh, _tagger(plan, joint, texts))
+
+
+def _tagger(plan: Plan, joint: Joint, texts: dict[int, str]) -> Callable[[Task], Tag]:
+    forward = set(plan.numbers)
+
+    def tag(task: Task) -> Tag:
+        node = task.node
+        if task.state is not None or (node.backward_of is None and node not in forward):
+            return Tag(0, "update")
+        stage = node if node.backward_of is None else node.backward_of
+        number = plan.numbers.get(stage, 0)
+        return Tag(number, "forward" if node.backward_of is None else "backward", texts.get(number, ""))
+
+    return tag
+
+
+# The header
+
+
+def header(plan: Plan, lines: bool) -> str:
+    """The module's docstring: what it is, the table of its stages, how to read its tags."""
+    rows = [_row(s.number, f"{s.name} = {s.text}" if s.name else s.text, str(s.type), s.where if lines else "") for s in plan.stages]
+    shown = rows[:MOST_STAGES]
+    more = [f"    ... and {len(rows) - len(shown)} more stages"] if len(rows) > len(shown) else []
+    facts = ["    (k) computes stage k; d(k) carries the gradient back through stage k; u updates."]
+    facts += ["    d_v is the gradient with respect to v."] if _has_gradients(plan) else []
+    table = _columns(shown)
+    return "\n".join([f'"""{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file.', "",
+                      *table, *more, "", *facts, '"""'])  # fmt: skip
+
+
+def _has_gradients(plan: Plan) -> bool:
+    return any(name != "forward" for name in plan.parts)
+
+
+def _sweeps(plan: Plan) -> str:
+    return {"forward": "the forward sweep", "step": "training steps"}.get(next(iter(plan.parts)), "both sweeps") if len(
+        plan.parts
+    ) == 1 else "both sweeps"
+
+
+def _row(number: int, text: str, kind: str, where: str) -> tuple[str, ...]:
+    return (f"({number})", _cut(_safe(text), 60), _safe(kind), _safe(where))
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    head = ("stage", "", "type", "from" if any(r[3] for r in rows) else "")
+    wide = [max((len(r[c]) for r in [*rows, head]), default=0) for c in range(4)]
+    return [("    " + "  ".join(f"{cell:<{w}}" for cell, w in zip(r, wide, strict=True))).rstrip() for r in [head, *rows]]
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _safe(text: str) -> str:
+    """A user's text as it may stand in a comment or a docstring: printable ASCII, no quotes, no backslashes."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in "\"\\" else "?" for c in text)
+
+
+# Doors
+
+
+def _doors(kernels: dict[str, Kernel]) -> tuple[dict[str, Function], list[str]]:
+    doors, texts = {}, []
+    for name, kernel in kernels.items():
+        arrays = any(p.kind == "array" for p in kernel.params)
+        door = f"run_{name}" if arrays else name
+        doors[name] = Function(door, kernel.params, kernel.results)
+        if arrays:
+            texts.append(_door(door, kernel))
+    return doors, texts
+
+
+def _door(door: str, kernel: Kernel) -> str:
+    args = ", ".join(f"ptr({p.name})" if p.kind == "array" else p.name for p in kernel.params)
+    call = f"{kernel.name}({args})"
+    line = f"    return {call}" if kernel.results else f"    {call}"
+    return f"@njit(**FLAGS)\ndef {door}({_params(kernel.params)}):\n{line}"
+
+
+def _params(params: Sequence[Param]) -> str:
+    return ", ".join(p.name for p in params)
+
+
+def _numba(param: Param) -> str:
+    name = str(DTYPES[param.dtype]) if param.dtype != "bool" else "boolean"
+    if param.kind != "array":
+        return name
+    return f"{name}[{', '.join([':'] * (param.rank - 1) + ['::1'])}]"
+
+
+__all__ = ["Emitted", "Function", "Node", "Number", "emit", "number", "source"]

@@ -1,0 +1,171 @@
+"""Kernels to Python text: one statement a line, stage tags aligned in a column of comments, at most 100 columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.expr import Call, Expr, Item, Number, text
+from graphc.kernel import Add, If, Kernel, Let, Loop, Remark, Return, Run, Stmt, Store, Tag, While
+
+WIDTH = 100
+INDENT = "    "
+
+
+@dataclass
+class Line:
+    """A line of a kernel: code and the comment that belongs to it."""
+
+    code: str
+    tag: Tag | None = None
+    note: str = ""
+
+
+def number(n: Number) -> str:
+    """A typed number: f64 and i64 as Python writes them, others with their type around."""
+    value = _plain(n)
+    return value if n.dtype in ("f64", "i64", "bool", None) else f"{n.dtype}({value})"
+
+
+def _plain(n: Number) -> str:
+    if n.dtype == "bool":
+        return str(bool(n.value))
+    if n.dtype in ("f32", "f64"):
+        return _float(float(n.value))
+    return str(int(n.value)) if n.dtype else repr(n.value)
+
+
+def _float(value: float) -> str:
+    if math.isnan(value):
+        return "nan"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return repr(value)
+
+
+def source(e: Expr) -> str:
+    """An expression as Python source."""
+    return text(e, number)
+
+
+def printed(kernel: Kernel, params: str, docs: str = "") -> str:
+    """The kernel as a decorated function."""
+    head = ["@njit(**FLAGS)", f"def {kernel.name}({params}):"]
+    head += [f'{INDENT}"""{docs}"""'] if docs else []
+    lines = _statements(kernel.body, 1) or [Line(INDENT + "pass")]
+    return "\n".join([*head, *_aligned(lines)])
+
+
+def _statements(body: Iterable[Stmt], depth: int) -> list[Line]:
+    return [line for stmt in body for line in STATEMENTS[type(stmt)](stmt, depth)]
+
+
+def _let(s: Let, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}{' = '.join(s.names)} = {source(s.expr)}", s.tag, s.note)]
+
+
+def _store(s: Store, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}{source(s.target)} = {source(s.expr)}", s.tag)]
+
+
+def _add(s: Add, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}{source(s.target)} += {source(s.expr)}", s.tag)]
+
+
+def _loop(s: Loop, depth: int) -> list[Line]:
+    bounds = [source(s.hi)] if s.lo == Number(0, "i64") and s.step == 1 else [source(s.lo), source(s.hi)]
+    bounds += [str(s.step)] if s.step != 1 else []
+    return [Line(f"{INDENT * depth}for {s.index} in range({', '.join(bounds)}):"), *_statements(s.body, depth + 1)]
+
+
+def _while(s: While, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}while {source(s.condition)}:"), *_statements(s.body, depth + 1)]
+
+
+def _if(s: If, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}if {source(s.condition)}:"), *_statements(s.body, depth + 1)]
+
+
+def _run(s: Run, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}{source(s.call)}", s.tag)]
+
+
+def _return(s: Return, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}return {', '.join(map(source, s.exprs))}")]
+
+
+def _remark(s: Remark, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}# {s.text}" if s.text else "")]
+
+
+STATEMENTS: dict[type, Callable[..., list[Line]]] = {
+    Let: _let,
+    Store: _store,
+    Add: _add,
+    Loop: _loop,
+    While: _while,
+    If: _if,
+    Run: _run,
+    Return: _return,
+    Remark: _remark,
+}
+
+
+def _aligned(lines: list[Line]) -> list[str]:
+    """Comments in one column for each run of lines between empty ones; the text of a stage at its first line only."""
+    said: set[str] = set()
+    found: list[str] = []
+    for block in _blocks(lines):
+        column = max((len(line.code) for line in block if line.tag or line.note), default=0) + 2
+        found += [_commented(line, column, said) for line in block]
+    return found
+
+
+def _blocks(lines: list[Line]) -> list[list[Line]]:
+    blocks: list[list[Line]] = [[]]
+    for line in lines:
+        blocks[-1].append(line)
+        if not line.code:
+            blocks.append([])
+    return blocks
+
+
+def _commented(line: Line, column: int, said: set[str]) -> str:
+    comment = line.note or (str(line.tag) if line.tag else "")
+    if not comment:
+        return line.code
+    if line.tag and line.tag.text and comment not in said:
+        column_ = min(column, max(len(line.code) + 2, WIDTH - len(line.tag.text) - len(comment) - 6))
+        longer = f"{line.code:<{column_}}# {comment}  {line.tag.text}"
+        told = line.tag.text.replace(" ", "") in line.code.replace(" ", "")
+        said.add(comment)
+        if len(longer) <= WIDTH and not told:
+            return f"{line.code:<{column}}# {comment}  {line.tag.text}" if column + 4 < WIDTH else longer
+    return f"{line.code:<{column}}# {comment}"
+
+
+def primitives(statements: Iterable[Any]) -> set[str]:
+    """The names of all functions that the statements call."""
+    found: set[str] = set()
+    stack: list[Any] = list(statements)
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Call):
+            found.add(item.function)
+        if isinstance(item, Number):
+            found.add(number(item).split("(")[0])
+            found |= {w for w in ("nan", "inf") if w in number(item)}
+        if isinstance(item, Item):
+            stack.append(item.index)
+            continue
+        stack += _inside(item)
+    return found
+
+
+def _inside(item: Any) -> list[Any]:
+    if isinstance(item, tuple):
+        return list(item)
+    fields = getattr(item, "__dataclass_fields__", {})
+    return [value for f in fields if not isinstance(value := getattr(item, f), (str, int, float, Tag))]

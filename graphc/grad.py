@@ -1,0 +1,192 @@
+"""The staged chain rule: from a scalar stage, one backward stage for every forward stage, last stage first.
+
+Every term of a gradient is tied to the forward stage that it came through (`node.backward_of`), and gradients add up
+where a value forks. Broadcasting is undone here, once. The result is ordinary nodes, so gradients have gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DTypeError, GraphError, ShapeError
+from graphc.graph import FUNCTIONS, Graph, Node, Op, declare
+from graphc.ops.arith import Masked, add, where, zeros_like
+from graphc.ops.spell import Along, Each, View
+from graphc.types import shape_text
+
+alias = declare(
+    Op(
+        "alias",
+        lambda x: x,
+        View(lambda x, y: tuple(map(Along, range(x.rank)))),
+        lambda x: np.asarray(x),
+        lambda g, y, x: (g,),
+        "{}",
+        effect="name",
+    )
+)
+"""The same value under another name: what an addition does to a gradient."""
+
+
+def grad(of: Node, wrt: Sequence[Node | str] | Node | str, *, disconnected: str = "error") -> Any:
+    """The gradients of a scalar stage, one symbolic node for each of `wrt` (alone for a single one).
+
+    `disconnected`: "error" raises GraphError for a `wrt` that `of` does not depend on, "zero" gives zeros.
+    Raises ShapeError when `of` is not a scalar, DTypeError when a `wrt` or `of` is not float.
+    Source: staged backpropagation as in the CS231n notes, "Backpropagation, Intuitions".
+    """
+    graph, single = of.graph, isinstance(wrt, (Node, str))
+    nodes = [graph.node(w) for w in ([wrt] if single else wrt)]  # type: ignore[list-item, union-attr]
+    found = backward(of, nodes, disconnected=disconnected)
+    return found[0] if single else found
+
+
+def backward(of: Node, wrt: Sequence[Node], *, disconnected: str = "error") -> list[Node]:
+    """The gradients of `of` with respect to each of `wrt`, in order."""
+    _check_scalar(of)
+    for w in wrt:
+        _check_float(w)
+    sweep = Sweep(of, wrt)
+    sweep.run()
+    return [sweep.answer(w, disconnected) for w in wrt]
+
+
+def _check_scalar(of: Node) -> None:
+    if of.shape:
+        raise ShapeError(
+            f"a gradient is defined for a scalar; this stage has shape {shape_text(of.shape)}",
+            subject=of.label, code="G105", hint="take gr.mean(...) or gr.sum(...) of it",
+        )  # fmt: skip
+    _check_float(of)
+
+
+def _check_float(node: Node) -> None:
+    if not node.type.is_float:
+        raise DTypeError(
+            f"a gradient needs float values; this stage is {node.type}", subject=node.label, code="G202",
+            hint="declare it float32 or float64, or take gr.astype(x, 'float64')",
+        )  # fmt: skip
+
+
+class Sweep:
+    """One backward sweep: the gradient of every stage between `wrt` and `of`, as value and masks still to apply."""
+
+    def __init__(self, of: Node, wrt: Sequence[Node]) -> None:
+        self.of, self.wrt = of, tuple(wrt)
+        self.graph: Graph = of.graph
+        self.order = self.graph.order(of)
+        self.between = _between(self.order, self.wrt)
+        self.steep = _steep(self.order, self.between)
+        self.found: dict[Node, Node] = {}
+        self.pending: dict[Node, tuple[Node, tuple[Node, ...]]] = {}
+        self.sharing = self.graph.sharing
+
+    def run(self) -> None:
+        """Walk the stages from the last to the first."""
+        self.graph.sharing = True
+        try:
+            with self.graph.told(self.of.where, self.of):
+                self.found[self.of] = self._own(FUNCTIONS["full_like"](self.of, 1), self.of)
+            for stage in reversed(self.order):
+                if stage in self.found and stage in self.between and stage.op.vjp is not None:
+                    with self.graph.told(stage.where, stage):
+                        self._through(stage)
+        finally:
+            self.graph.sharing = self.sharing
+
+    def _through(self, stage: Node) -> None:
+        assert stage.op.vjp is not None
+        upstream, masks = self._upstream(stage)
+        terms = stage.op.vjp(upstream, stage, *stage.args, **stage.attrs)
+        for arg, term in zip(stage.args, terms, strict=True):
+            if term is not None and arg in self.between:
+                self._flow(arg, term, masks)
+
+    def _upstream(self, stage: Node) -> tuple[Node, tuple[Node, ...]]:
+        """The stage's gradient without its last masks, where they are to be carried through it."""
+        return self.pending[stage] if stage in self.pending else (self.found[stage], ())
+
+    def _flow(self, into: Node, term: Any, masks: tuple[Node, ...]) -> None:
+        """One term of the chain rule arrives at `into`; a second one is added to what is there."""
+        if isinstance(term, Masked):
+            term, masks = term.term, (*masks, term.mask)
+        bare = term
+        for mask in masks:
+            term = where(mask, term, 0)
+        part = sum_to(term, into)
+        self._carry(into, bare, masks)
+        self.found[into] = self._own(add(self.found[into], part) if into in self.found else part, into)
+
+    def _carry(self, into: Node, bare: Node, masks: tuple[Node, ...]) -> None:
+        """Keep the bare term with its masks for a steep stage, as long as all terms have the same masks."""
+        before = self.pending.pop(into, None)
+        if not masks or bare.shape != into.shape or into not in self.steep:
+            return
+        if before is not None and before[1] == masks:
+            self.pending[into] = (add(before[0], bare), masks)
+        elif into not in self.found:
+            self.pending[into] = (bare, masks)
+
+    def _own(self, part: Node, into: Node) -> Node:
+        """The term as a node of its own that is called the gradient of `into`."""
+        fresh = part.backward_of is self.graph._backward_of and part not in self.graph.gradients
+        part = part if fresh and not part.is_leaf and part.op.name != "broadcast_to" else alias(part)
+        self.graph.belongs(part, into)
+        return part
+
+    def answer(self, w: Node, disconnected: str) -> Node:
+        """The gradient of one of `wrt`, zeros or GraphError where nothing flows back."""
+        if w in self.found:
+            return self.found[w]
+        if disconnected == "zero":
+            return zeros_like(w)
+        raise self._blocked(w)
+
+    def _blocked(self, w: Node) -> GraphError:
+        behind = _between(self.order, [w])
+        walls = [n for n in self.order if n not in behind and any(a in behind for a in n.args)]
+        reached = w in self.order
+        why = f"; {walls[0].label} lets no gradient through" if reached and walls else ""
+        return GraphError(
+            f"it does not influence {self.of.name or self.of.op.name!r}, so its gradient would be zero{why}",
+            subject=w.label, code="G506",
+            hint="leave it out of wrt, or allow it with disconnected='zero'",
+        )  # fmt: skip
+
+
+def _between(order: Iterable[Node], wrt: Sequence[Node]) -> set[Node]:
+    """The stages that depend on one of `wrt` through float values, and those themselves."""
+    found: set[Node] = set(wrt)
+    for node in order:
+        smooth = node.op.vjp is not None and any(t.is_float for t in node.types)
+        if smooth and any(a in found for a in node.args):
+            found.add(node)
+    return found
+
+
+def _steep(order: Iterable[Node], between: set[Node]) -> set[Node]:
+    """Elementwise stages whose local gradient may be infinite, or that pass their gradient on to such a one."""
+    found: set[Node] = set()
+    for node in order:
+        spell = node.op.spell
+        if node in between and isinstance(spell, Each) and (not spell.linear or any(a in found for a in node.args)):
+            found.add(node)
+    return found
+
+
+def sum_to(term: Node, like: Node) -> Node:
+    """A term of the shape of `like`: summed over the axes along which `like` was broadcast, in its element type."""
+    term = FUNCTIONS["astype"](term, like.dtype)
+    if term.shape == like.shape:
+        return term
+    extra = term.ndim - like.ndim
+    if extra < 0 or any(d not in (1, t) for d, t in zip(like.shape, term.shape[extra:], strict=True)):
+        return FUNCTIONS["broadcast_to"](term, like.shape)
+    axes = tuple(range(extra)) + tuple(
+        extra + i for i, d in enumerate(like.shape) if d == 1 and term.shape[extra + i] != 1
+    )
+    total = FUNCTIONS["sum"](term, axis=axes, keepdims=False) if axes else term
+    return total if total.shape == like.shape else FUNCTIONS["reshape"](total, like.shape)

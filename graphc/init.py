@@ -1,0 +1,128 @@
+"""Initial values of parameters and state: small records that say how to draw an array, so that graphs stay text.
+
+Sources: Glorot & Bengio 2010 (glorot_*), He et al. 2015 (he_*), LeCun et al. 1998 (lecun_normal).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """A kind of initial value and its numbers; `init(rng, shape, dtype)` draws the array."""
+
+    kind: str
+    args: tuple[Any, ...] = ()
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return np.ascontiguousarray(KINDS[self.kind](rng, shape, *self.args), dtype=dtype).reshape(shape)
+
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(map(str, self.args))})" if self.kind != "array" else "array"
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Fan-in and fan-out of a (in, out) matrix; further leading axes count as receptive field."""
+    if not shape:
+        return 1, 1
+    field = math.prod(shape[:-2]) if len(shape) > 2 else 1
+    return field * (shape[-2] if len(shape) > 1 else shape[0]), field * shape[-1]
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> np.ndarray:
+    return rng.standard_normal(shape) * std
+
+
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
+    return rng.uniform(low, high, shape)
+
+
+def _glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    bound = math.sqrt(6.0 / max(1, sum(_fans(shape))))
+    return rng.uniform(-bound, bound, shape)
+
+
+def _array(rng: np.random.Generator, shape: tuple[int, ...], values: tuple[Any, ...]) -> np.ndarray:
+    return np.asarray(values).reshape(shape)
+
+
+# fmt: off
+KINDS: dict[str, Callable[..., np.ndarray]] = {
+    "zeros":          lambda rng, shape: np.zeros(shape),
+    "ones":           lambda rng, shape: np.ones(shape),
+    "constant":       lambda rng, shape, value: np.full(shape, value),
+    "array":          _array,
+    "normal":         _normal,
+    "uniform":        _uniform,
+    "he_normal":      lambda rng, shape: _normal(rng, shape, math.sqrt(2.0 / max(1, _fans(shape)[0]))),
+    "lecun_normal":   lambda rng, shape: _normal(rng, shape, math.sqrt(1.0 / max(1, _fans(shape)[0]))),
+    "glorot_normal":  lambda rng, shape: _normal(rng, shape, math.sqrt(2.0 / max(1, sum(_fans(shape))))),
+    "glorot_uniform": _glorot,
+}
+# fmt: on
+
+
+def zeros() -> Init:
+    """All zeros."""
+    return Init("zeros")
+
+
+def ones() -> Init:
+    """All ones."""
+    return Init("ones")
+
+
+def constant(value: float) -> Init:
+    """The same number everywhere."""
+    return Init("constant", (value,))
+
+
+def array(values: Any) -> Init:
+    """These very values; raises ShapeError when they are not a regular array of numbers."""
+    try:
+        values = np.asarray(values)
+    except ValueError:
+        raise ShapeError("the initial values are not a regular array") from None
+    return Init("array", (_tuples(values.tolist()),))
+
+
+def normal(std: float = 1.0) -> Init:
+    """A normal distribution of mean 0."""
+    return Init("normal", (std,))
+
+
+def uniform(low: float = -1.0, high: float = 1.0) -> Init:
+    """A uniform distribution from `low` to `high`."""
+    return Init("uniform", (low, high))
+
+
+def he_normal() -> Init:
+    """Normal with variance 2 / fan-in (He et al. 2015), for relu."""
+    return Init("he_normal")
+
+
+def lecun_normal() -> Init:
+    """Normal with variance 1 / fan-in (LeCun et al. 1998)."""
+    return Init("lecun_normal")
+
+
+def glorot_normal() -> Init:
+    """Normal with variance 2 / (fan-in + fan-out) (Glorot & Bengio 2010)."""
+    return Init("glorot_normal")
+
+
+def glorot_uniform() -> Init:
+    """Uniform within sqrt(6 / (fan-in + fan-out)) (Glorot & Bengio 2010)."""
+    return Init("glorot_uniform")
+
+
+def _tuples(values: Any) -> Any:
+    return tuple(map(_tuples, values)) if isinstance(values, list) else values

@@ -1,0 +1,132 @@
+"""The statement language of kernels: what lowering produces and the emitter prints, a line or a loop each.
+
+    module = Kernel*
+    stmt   = Let(name, expr) | Store(buffer, index, expr) | Add(target, expr) | Loop(index, lo, hi, step, body)
+           | While(condition, body) | If(condition, body) | Run(call) | Barrier() | Return(exprs) | Remark(text)
+
+Each statement that computes carries the tag of its stage: (k) forward, d(k) backward, u update.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.expr import Call, Expr, Item, Name
+
+
+@dataclass(frozen=True)
+class Tag:
+    """Which stage a line belongs to: `number` in the direction "forward", "backward" or "update"; `text` says what it is."""
+
+    number: int
+    direction: str = "forward"
+    text: str = ""
+
+    def __str__(self) -> str:
+        return {"forward": f"({self.number})", "backward": f"d({self.number})", "update": "u"}[self.direction]
+
+
+@dataclass(frozen=True)
+class Let:
+    """`name = expr`; several names may share one value, `d_x = d_y = d_s`; `note` is a comment of its own."""
+
+    names: tuple[str, ...]
+    expr: Expr
+    tag: Tag | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Store:
+    """`buffer[index] = expr`."""
+
+    target: Item
+    expr: Expr
+    tag: Tag | None = None
+
+
+@dataclass(frozen=True)
+class Add:
+    """`target += expr`."""
+
+    target: Item | Name
+    expr: Expr
+    tag: Tag | None = None
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`for index in range(lo, hi, step):`."""
+
+    index: str
+    lo: Expr
+    hi: Expr
+    step: int
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class While:
+    """`while condition:`."""
+
+    condition: Expr
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class If:
+    """`if condition:`."""
+
+    condition: Expr
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A call for its effect: a product, a fill."""
+
+    call: Call
+    tag: Tag | None = None
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """All threads arrive before any goes on."""
+
+
+@dataclass(frozen=True)
+class Return:
+    """`return a, b`."""
+
+    exprs: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A line of comment, or an empty line."""
+
+    text: str = ""
+
+
+Stmt = Let | Store | Add | Loop | While | If | Run | Barrier | Return | Remark
+
+
+@dataclass(frozen=True)
+class Param:
+    """An argument of a kernel: `kind` is "size", "scalar" or "array"."""
+
+    name: str
+    kind: str
+    dtype: str
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function of an emitted module: its name, what it says of itself, its arguments and its body."""
+
+    name: str
+    doc: str
+    params: tuple[Param, ...]
+    body: tuple[Stmt, ...]
+    results: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Plan to kernels: loops, lines and calls from nests, slots and spellings."""

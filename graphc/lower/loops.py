@@ -1,0 +1,311 @@
+"""A part of a plan to a kernel: its nest walked once, each leaf written as a line under its stage's tag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graphc.expr import Binary, Expr, Item, Name, Number
+from graphc.graph import CONST, Node
+from graphc.kernel import Add, Kernel, Let, Loop, Param, Remark, Return, Stmt, Store, Tag
+from graphc.lower.opaque import OPAQUE
+from graphc.lower.values import LETTERS, Typed, Values, cast, extent, offset_of
+from graphc.plan import fuse
+from graphc.plan.access import identity, resolve
+from graphc.plan.memory import Slot
+from graphc.plan.plan import Part, Plan
+from graphc.plan.tasks import Task
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a kernel needs to know of names and stages: identifiers, fresh names, tags."""
+
+    ident: Callable[[Node], str]
+    fresh: Callable[[str], str]
+    tag: Callable[[Task], Tag]
+
+
+def lower(plan: Plan, part: Part, labels: Labels) -> Kernel:
+    """One kernel of the plan."""
+    return _Writer(plan, part, labels).kernel()
+
+
+class _Writer:
+    """Writes one kernel; `local` holds the elements that are in variables where the writer stands."""
+
+    def __init__(self, plan: Plan, part: Part, labels: Labels) -> None:
+        self.plan, self.part, self.labels = plan, part, labels
+        self.nest, self.sizes = part.nest, plan.sizes
+        self.local: dict[Node, Typed] = {}
+        self.lines: list[Stmt] = []
+        self.checks = 0
+        self.registers: dict[Task, str] = {}
+        self.tag: Tag | None = None
+        self.values = Values(
+            labels.ident, part.slots, plan.sizes, part.nest.tasks.inlined, self.local, self._bind
+        )
+        self.later = _readers_left(part)
+
+    def kernel(self) -> Kernel:
+        """Arguments, places, loops, results."""
+        body = self.block(self.nest.block, 0)
+        returned = [r for r in self.part.results if r.returned]
+        exprs = tuple(self._result(r.node) for r in returned)
+        body += [Return(exprs)] if exprs else []
+        return Kernel(self.part.name, "", self._params(), (*_views(self), *body), tuple(r.name for r in returned))
+
+    def _result(self, node: Node) -> Expr:
+        if node in self.local:
+            return self.local[node][0]
+        name = self.labels.ident(node)
+        return Item(name, Number(0, "i64")) if self.part.slots[node].arena else Name(name)
+
+    def _params(self) -> tuple[Param, ...]:
+        sizes = [Param(name, "size", "i64") for name in self.sizes.names]
+        plain = [n for n in self.part.inputs if n not in self.plan.feed]
+        inputs = [Param(self.labels.ident(n), "array" if n.shape else "scalar", n.dtype, n.ndim) for n in plain]
+        used = {s.arena for s in self.part.slots.values()} | ({"work"} if self.checks else set())
+        arenas = [Param(a, "array", "u8", 1) for a in ("feed", "data", "state", "work", "out") if a in used]
+        return (*sizes, *inputs, *arenas)
+
+    # Blocks
+
+    def block(self, items: fuse.Block, depth: int) -> list[Stmt]:
+        """The statements of a block; what is in local variables at its end is forgotten there."""
+        outer, self.lines = self.lines, []
+        before = dict(self.local)
+        for item in items:
+            if isinstance(item, fuse.Loop):
+                self._loop(item, depth)
+            else:
+                LEAVES[item.phase](self, item.task)
+        lines, self.lines = self.lines, outer
+        if depth:
+            self.local.clear()
+            self.local.update(before)
+        return merged(lines)
+
+    def _loop(self, loop: fuse.Loop, depth: int) -> None:
+        body = self.block(loop.block, depth + 1)
+        hi = extent(loop.extent, self.sizes)
+        self.lines.append(Loop(LETTERS[depth], Number(0, "i64"), hi, 1, tuple(body)))
+        for task in _finished(self.nest, loop, depth):
+            self._finish(task)
+
+    # Leaves
+
+    def _zero(self, task: Task) -> None:
+        kept = [axis for axis in task.loops if axis not in task.reduced]
+        hosted = task.folded[0]
+        letters = {axis: LETTERS[p] for p, axis in enumerate(kept)}
+        start = Number(task.node.op.spell.start(task.node.dtype), task.node.dtype)
+        index = self._own_index(task, lambda axis: Name(letters[axis]) if axis in letters else None)
+        assert hosted <= len(kept)
+        self.lines.append(Store(Item(self.labels.ident(task.node), index), start, self.labels.tag(task)))
+
+    def _start(self, task: Task) -> None:
+        dtype = _accumulator(task)
+        start = 0 if not hasattr(task.node.op.spell, "start") else task.node.op.spell.start(task.node.dtype)
+        self.lines.append(Let((self._register(task),), Number(start, dtype), self.labels.tag(task)))
+
+    def _body(self, task: Task) -> None:
+        self.tag = self.labels.tag(task)
+        form = _store if task.state is not None else OPAQUE.get(type(task.node.op.spell)) if task.opaque else None
+        if form is not None:
+            form(self, task)
+        elif task.reduced:
+            self._fold(task)
+        else:
+            self._each(task)
+
+    def _each(self, task: Task) -> None:
+        value = self.values.spelled(task.node, task, task.domain)
+        self._define(task, value)
+
+    def _define(self, task: Task, value: Typed) -> None:
+        """A finished value: into a variable, into its buffer, or both where it is read again nearby."""
+        node, slot = task.node, self.part.slots[task.node]
+        if not slot.arena:
+            self._let(node, self.labels.ident(node), value)
+            return
+        target = Item(self.labels.ident(node), self._own_index(task, self.values.variable(task)))
+        if self._read_nearby(task):
+            value = self._let(node, self.labels.fresh(f"{self.labels.ident(node)}_{'ijkl'[: len(task.loops)]}"), value)
+        self._put(node, target, value[0])
+
+    def _put(self, node: Node, target: Item, value: Expr) -> None:
+        if isinstance(value, Binary) and value.op == "+" and _same_item(self, value.left, target):
+            self.lines.append(Add(target, value.right, self.tag))
+        else:
+            self.lines.append(Store(target, value, self.tag))
+
+    def _let(self, node: Node, name: str, value: Typed) -> Typed:
+        expr, dtype = value
+        if isinstance(expr, Binary) and expr.op == "+" and expr.left == Name(name):
+            self.lines.append(Add(Name(name), expr.right, self.tag))
+        else:
+            self.lines.append(Let((name,), expr, self.tag))
+        self.local[node] = Name(name), dtype
+        return self.local[node]
+
+    def _bind(self, arg: Node, value: Typed) -> Expr:
+        """A line of its own for an operand that stands twice in an expression."""
+        name = self.labels.fresh(self.labels.ident(resolve(arg).base))
+        self.lines.append(Let((name,), value[0], self.tag))
+        return Name(name)
+
+    def _read_nearby(self, task: Task) -> bool:
+        """Whether a later line in the same loops reads this very element."""
+        path = self.nest.path[task]
+        for reader in self.later.get(task.node, ()):
+            theirs = self.nest.path[reader][: len(path)]
+            if theirs == path and not reader.opaque:
+                accesses = [a for a in reader.reads if a.base is task.node]
+                if any(a.aligned(reader.loops) == len(a.long()) for a in accesses):
+                    return True
+        return False
+
+    # Reductions
+
+    def _fold(self, task: Task) -> None:
+        node = task.node
+        register = task.in_register
+        dtype = _accumulator(task) if register else node.dtype
+        value = cast((self._term(task), node.dtype), dtype)
+        if register:
+            target: Name | Item = Name(self._register(task))
+        else:
+            target = Item(self.labels.ident(node), self._own_index(task, self.values.variable(task)))
+        if not hasattr(node.op.spell, "combine"):
+            self.lines.append(Add(target, value, self.tag))
+            return
+        combined = node.op.spell.combine(target, value)
+        plus = isinstance(combined, Binary) and combined.op == "+" and combined.left == target
+        if plus:
+            self.lines.append(Add(target, value, self.tag))
+        elif isinstance(target, Name):
+            self.lines.append(Let((target.text,), combined, self.tag))
+        else:
+            self.lines.append(Store(target, combined, self.tag))
+
+    def _term(self, task: Task) -> Expr:
+        """What a reduction adds up: its operand, or for a product in line a times b."""
+        if hasattr(task.node.op.spell, "combine"):
+            return self.values.spelled(task.node, task, task.domain)[0]
+        a, b = (cast(self.values.element(access, task), task.node.dtype) for access in task.reads)
+        return Binary("*", a, b)
+
+    def _finish(self, task: Task) -> None:
+        """After the loop of a reduction: its register holds the value; a buffer that wants it gets it."""
+        node, slot = task.node, self.part.slots[task.node]
+        self.tag = self.labels.tag(task)
+        self.local[node] = Name(self._register(task)), _accumulator(task)
+        if slot.arena:
+            target = Item(self.labels.ident(node), self._own_index(task, self.values.variable(task)))
+            self.lines.append(Store(target, cast(self.local[node], node.dtype), self.tag))
+
+    def _register(self, task: Task) -> str:
+        """The accumulator's name: the value's own, unless that is its buffer's."""
+        if task not in self.registers:
+            name = self.labels.ident(task.node)
+            self.registers[task] = self.labels.fresh(f"{name}_total") if self.part.slots[task.node].arena else name
+        return self.registers[task]
+
+    # Places
+
+    def _own_index(self, task: Task, variable: Callable[[int], Expr | None]) -> Expr:
+        """The index of a task's element in its node's buffer."""
+        return own_index(task, self.part.slots[task.node], variable)
+
+
+def own_index(task: Task, slot: Slot, variable: Callable[[int], Expr | None]) -> Expr:
+    """The loops that a value keeps, by its strides."""
+    from graphc.lower.values import total
+
+    kept = [axis for axis in task.loops if axis not in task.reduced]
+    terms = [(variable(axis), stride) for axis, stride in zip(kept, slot.strides, strict=True)]
+    return total([(name, stride) for name, stride in terms if name is not None])
+
+
+def _store(writer: _Writer, task: Task) -> None:
+    """The new value of a state into its place."""
+    state = task.state
+    assert state is not None
+    access = resolve(task.node, identity(task.node.ndim))
+    value = cast(writer.values.element(access, task), state.dtype)
+    index = offset_of(resolve(state), writer.part.slots[state], writer.sizes, writer.values.variable(task))
+    writer._put(state, Item(writer.labels.ident(state), index), value)
+
+
+def _same_item(writer: _Writer, e: Expr, target: Item) -> bool:
+    return isinstance(e, Item) and e == target
+
+
+def _accumulator(task: Task) -> str:
+    """Sums of f32 in a register are added up in f64: one rounding at the end in place of thousands."""
+    node = task.node
+    adds = not hasattr(node.op.spell, "combine") or node.op.name == "sum"
+    return "f64" if adds and node.dtype == "f32" else node.dtype
+
+
+def _finished(nest: fuse.Nest, loop: fuse.Loop, depth: int) -> list[Task]:
+    """The reductions into registers whose outermost reduced loop this is."""
+    tasks = [leaf.task for leaf, _ in fuse._walk(loop.block, ()) if leaf.phase == "body" and leaf.task.folded]
+    return [t for t in tasks if t.in_register and t.folded[0] == depth and nest.path[t][depth] is loop]
+
+
+def _readers_left(part: Part) -> dict[Node, list[Task]]:
+    found: dict[Node, list[Task]] = {}
+    for task in part.nest.tasks.order:
+        for access in task.reads:
+            found.setdefault(access.base, []).append(task)
+    return found
+
+
+def _views(writer: _Writer) -> list[Stmt]:
+    """The places of the kernel's values, one line a buffer: this is the memory plan."""
+    groups: dict[tuple[str, int, str], list[Node]] = {}
+    for node, slot in writer.part.slots.items():
+        if slot.arena in ("feed", "data", "state", "work", "out"):
+            groups.setdefault((slot.arena, slot.offset, node.dtype), []).append(node)
+    lines: list[Stmt] = []
+    for (arena, offset, dtype), nodes in groups.items():
+        names = [writer.labels.ident(n) for n in nodes]
+        lines.append(_view(arena, offset, dtype, tuple(dict.fromkeys(names)), nodes[0], writer))
+    return lines
+
+
+def _view(arena: str, offset: int, dtype: str, names: tuple[str, ...], node: Node, writer: _Writer) -> Let:
+    from graphc.expr import Call
+
+    place = Call(f"at_{dtype}", (Name(arena), Number(offset, "i64")))
+    slot = writer.part.slots[node]
+    long = [writer.sizes.resolved(d) for d in node.shape if d != 1][slot.depth :]
+    shape = f"[{','.join(map(str, long))}]" if long else ""
+    return Let(names, place, None, f"{dtype}{shape}")
+
+
+def merged(lines: list[Stmt]) -> list[Stmt]:
+    """Neighbouring lines that give one value several names become one: `d_x = d_y = d_s`."""
+    found: list[Stmt] = []
+    for line in lines:
+        last = found[-1] if found else None
+        if isinstance(line, Let) and isinstance(last, Let) and _joinable(last, line):
+            found[-1] = Let(last.names + line.names, last.expr, last.tag)
+        else:
+            found.append(line)
+    return found
+
+
+def _joinable(last: Let, line: Let) -> bool:
+    return last.expr == line.expr and isinstance(line.expr, Name) and last.tag == line.tag
+
+
+LEAVES: dict[str, Callable[[_Writer, Task], None]] = {
+    "zero": _Writer._zero,
+    "start": _Writer._start,
+    "body": _Writer._body,
+}
+
+__all__ = ["CONST", "Labels", "Remark", "lower"]

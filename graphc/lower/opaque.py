@@ -1,0 +1,227 @@
+"""Tasks with loops of their own: products by BLAS, pieces laid into slices, sums at computed indices, checks of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graphc.expr import Binary, Call, Expr, Item, Name, Number
+from graphc.kernel import Add, If, Let, Loop, Return, Run, Stmt, Store
+from graphc.lower.values import LETTERS, cast, extent, never_negative, offset_of, places, total
+from graphc.ops.spell import Along, Check, Place, Product, Scatter
+from graphc.plan.access import Access, identity, resolve
+from graphc.plan.memory import row_major
+from graphc.plan.tasks import Task
+from graphc.types import Dim, product
+
+if TYPE_CHECKING:
+    from graphc.graph import Node
+    from graphc.lower.loops import _Writer
+
+NAN = Name("nan")
+
+
+def _whole(n: int) -> Number:
+    return Number(n, "i64")
+
+
+def _loops(writer: _Writer, extents: Sequence[Dim], body: Sequence[Stmt]) -> list[Stmt]:
+    """The statements under a loop for each extent, outermost first."""
+    lines = list(body)
+    for depth in range(len(extents) - 1, -1, -1):
+        lines = [Loop(LETTERS[depth], _whole(0), extent(extents[depth], writer.sizes), 1, tuple(lines))]
+    return lines
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A stack of matrices in a buffer: where each begins, the distance of its rows, and whether it lies transposed."""
+
+    buffer: str
+    begin: Expr
+    lead: int
+    transposed: bool
+
+
+def matrix(writer: _Writer, access: Access, rows: Dim, columns: Dim, rank: int) -> Matrix | None:
+    """How BLAS can read the last two axes of an access, or None when neither runs one by one."""
+    slot = writer.part.slots[access.base]
+    steps = dict.fromkeys(range(rank), 0)
+    for along, stride in zip(access.long(), places(access, slot, writer.sizes), strict=True):
+        if along.axis is not None:
+            steps[along.axis] += stride * along.scale
+    down, right = steps[rank - 2], steps[rank - 1]
+    down, right = (0 if rows == 1 else down), (0 if columns == 1 else right)
+    batch = {axis: Name(LETTERS[axis]) for axis in range(rank - 2)}
+    begin = offset_of(access, slot, writer.sizes, batch.get)
+    name = writer.labels.ident(access.base)
+    if right in (0, 1) and (columns == 1 or right == 1):
+        return Matrix(name, begin, down if rows != 1 else max(_cap(writer, columns), 1), False)
+    if down == 1 or (rows == 1 and right > 0):
+        return Matrix(name, begin, right, True)
+    return None
+
+
+def _cap(writer: _Writer, dim: Dim) -> int:
+    return writer.sizes.capacity(dim)
+
+
+def _pointer(m: Matrix) -> Expr:
+    return Name(m.buffer) if m.begin == _whole(0) else Call("shift", (Name(m.buffer), m.begin))
+
+
+def _product(writer: _Writer, task: Task) -> None:
+    """C = A @ B for each matrix of the stack, by BLAS."""
+    node, rank = task.node, task.node.ndim
+    a, b = (_stacked(arg, rank) for arg in node.args)
+    m, n, k = node.shape[-2], node.shape[-1], node.args[0].shape[-1]
+    left, right = matrix(writer, a, m, k, rank), matrix(writer, b, k, n, rank)
+    assert left is not None and right is not None, "settled operands have an axis that runs one by one"
+    into = matrix(writer, resolve(node), m, n, rank)
+    assert into is not None and not into.transposed
+    one, zero = Number(1, node.dtype), Number(0, node.dtype)
+    sizes = [extent(d, writer.sizes) for d in (m, n, k)]
+    flags = [_whole(int(left.transposed)), _whole(int(right.transposed))]
+    call = Call(
+        "gemm",
+        (*flags, *sizes, one, _pointer(left), _whole(left.lead), _pointer(right), _whole(right.lead), zero,
+         _pointer(into), _whole(into.lead)),
+    )  # fmt: skip
+    writer.lines += _loops(writer, node.shape[:-2], [Run(call, writer.tag)])
+
+
+def _stacked(arg: Node, rank: int) -> Access:
+    """An operand of a product, its stack broadcast to `rank` axes."""
+    shift = rank - arg.ndim
+    batch = [Along(None) if d == 1 else Along(i + shift) for i, d in enumerate(arg.shape[:-2])]
+    return resolve(arg, (*batch, Along(rank - 2), Along(rank - 1)))
+
+
+def _fill(writer: _Writer, node: Node) -> Stmt:
+    count = extent(_count(writer, node), writer.sizes)
+    return Run(Call("fill", (Name(writer.labels.ident(node)), count, _zero(node))), writer.tag)
+
+
+def _count(writer: _Writer, node: Node) -> Dim:
+    """The elements to clear: all at capacity, since a size behind the first may fall short of its stride."""
+    if any(writer.sizes.literal(d) is None for d in node.shape[1:]):
+        return writer.sizes.capacity(product(node.shape))
+    return product([writer.sizes.resolved(d) for d in node.shape])
+
+
+def _zero(node: Node) -> Number:
+    return Number(node.type.numpy.type(0).item(), node.dtype)
+
+
+def _scatter(writer: _Writer, task: Task) -> None:
+    """Zeros, then each row of g added at the index it came from."""
+    node, (g, *indices) = task.node, task.node.args
+    rank = indices[0].ndim
+    strides = row_major([_cap(writer, d) for d in node.shape])
+    at: list[tuple[Expr, int]] = []
+    for axis, index in enumerate(indices):
+        if node.shape[axis] == 1:
+            continue
+        value = writer.values.element(resolve(index, identity(rank)), task)
+        at.append((writer.values.wrapped(value, node.shape[axis], index), strides[axis]))
+    for axis in range(len(indices), node.ndim):
+        loop = writer.values.variable(task)(rank + axis - len(indices))
+        at += [(loop, strides[axis])] if loop is not None else []
+    value = cast(writer.values.element(resolve(g), task), node.dtype)
+    add = Add(Item(writer.labels.ident(node), total(at)), value, writer.tag)
+    writer.lines += [_fill(writer, node), *_loops(writer, task.extents, [add])]
+
+
+def _place(writer: _Writer, task: Task) -> None:
+    """Zeros where the pieces leave any, then each piece into its slice."""
+    node = task.node
+    if not _covered(node):
+        writer.lines.append(_fill(writer, node))
+    for piece, starts, steps in zip(node.args, node.attrs["starts"], node.attrs["steps"], strict=True):
+        writer.lines += _piece(writer, task, piece, starts, steps)
+
+
+def _piece(writer: _Writer, task: Task, piece: Node, starts: Sequence[Dim], steps: Sequence[int]) -> list[Stmt]:
+    node = task.node
+    inner = Task(piece, piece.shape, (resolve(piece),))
+    value = cast(writer.values.element(inner.reads[0], inner), node.dtype)
+    strides = row_major([_cap(writer, d) for d in node.shape])
+    variable = writer.values.variable(inner)
+    terms: list[tuple[Expr, int]] = []
+    const = 0
+    for axis, (start, step, stride) in enumerate(zip(starts, steps, strides, strict=True)):
+        begin = writer.sizes.resolved(start)
+        if isinstance(begin, int):
+            const += begin * stride
+        else:
+            terms += [(Name(name), c * stride) for name, c in begin.terms]
+            const += begin.const * stride
+        loop = variable(axis)
+        terms += [(loop, step * stride)] if loop is not None else []
+    store = Store(Item(writer.labels.ident(node), total(terms, const)), value, writer.tag)
+    return _loops(writer, inner.extents, [store])
+
+
+def _covered(node: Node) -> bool:
+    """Whether the pieces fill everything: they have as many elements as there are."""
+    return bool(node.attrs.get("covers", False))
+
+
+def _check(writer: _Writer, task: Task) -> None:
+    """Leave before any state is written when an index is out of range; the header of `work` tells which."""
+    if not task.node.shape:
+        _check_scalar(writer, task)
+        return
+    node = task.node
+    access = resolve(node.args[0])
+    low, high = (extent(node.attrs[k], writer.sizes) for k in ("low", "high"))
+    count = extent(product([writer.sizes.resolved(d) for d in node.shape]), writer.sizes)
+    begin = offset_of(access, writer.part.slots[access.base], writer.sizes, lambda _: None)
+    name = writer.labels.ident(access.base)
+    buffer: Expr = Name(name) if begin == _whole(0) else Call("shift", (Name(name), begin))
+    bad = writer.labels.fresh("bad")
+    item = Item(name, Name(bad) if begin == _whole(0) else Binary("+", Name(bad), begin))
+    writer.lines.append(Let((bad,), Call("outside", (buffer, count, low, high)), writer.tag))
+    writer.lines.append(If(Binary(">=", Name(bad), _whole(0)), _leave(writer, node, Name(bad), item)))
+
+
+def _check_scalar(writer: _Writer, task: Task) -> None:
+    node = task.node
+    value = writer.values.element(task.reads[0], task)
+    writer.local[node] = value
+    low, high = (extent(node.attrs[k], writer.sizes) for k in ("low", "high"))
+    index = cast(value, "i64")
+    out = Binary("|", Binary("<", index, low), Binary(">=", index, high))
+    writer.lines.append(If(out, _leave(writer, node, _whole(0), value[0])))
+
+
+def _leave(writer: _Writer, node: Node, position: Expr, value: Expr) -> tuple[Stmt, ...]:
+    """Note which check failed, where and on what, and return."""
+    writer.checks += 1
+    fault = writer.labels.fresh("fault")
+    returned = [r for r in writer.part.results if r.returned]
+    return (
+        Let((fault,), Call("at_i64", (Name("work"), _whole(0)))),
+        Store(Item(fault, _whole(0)), _whole(writer.plan.checks[node])),
+        Store(Item(fault, _whole(1)), position),
+        Store(Item(fault, _whole(2)), Call("i64", (value,))),
+        Return(tuple(_nothing(r.node) for r in returned)),
+    )
+
+
+def _nothing(node: Node) -> Expr:
+    """What a kernel returns in a result's place when it leaves early."""
+    if node.dtype == "f64" or node.dtype == "f32":
+        return NAN
+    return Number(node.type.numpy.type(0).item(), node.dtype)
+
+
+OPAQUE: dict[type, Callable[[_Writer, Task], None]] = {
+    Product: _product,
+    Scatter: _scatter,
+    Place: _place,
+    Check: _check,
+}
+
+__all__ = ["OPAQUE", "never_negative"]

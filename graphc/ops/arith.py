@@ -1,0 +1,195 @@
+"""Arithmetic, comparison, logic and choice: one row an operation, with its spelling, meaning and local gradient.
+
+Ties go to exactly one: maximum(a, b) sends its gradient to a where a >= b. Masks of gradients are `masked`, so that
+they are applied last and an untaken branch gives no NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from operator import mul
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DTypeError
+from graphc.expr import Number, primitive
+from graphc.expr import equal as same
+from graphc.expr import not_equal as different
+from graphc.graph import FUNCTIONS, Node, Op, declare, graph_of, public
+from graphc.ops.spell import Each, as_they_are, chosen, like_result, together
+from graphc.types import Type, broadcast, dtype_name, floating, promote
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A term of a gradient that counts only where `mask` holds; grad.py applies it as late as it can."""
+
+    term: Any
+    mask: Any
+
+
+def masked(term: Any, mask: Any) -> Masked:
+    """The term where the mask holds, zero elsewhere."""
+    return Masked(term, mask)
+
+
+# Type rules of elementwise operations
+
+
+def numeric(*args: Type) -> Type:
+    """Broadcast and promoted; bool counts as i64, as sums of bool do."""
+    dtype = promote(*(a.dtype for a in args))
+    return Type("i64" if dtype == "bool" else dtype, broadcast(*(a.shape for a in args)))
+
+
+def real(*args: Type) -> Type:
+    """Broadcast and promoted to a float type."""
+    return Type(floating(promote(*(a.dtype for a in args))), broadcast(*(a.shape for a in args)))
+
+
+def truth(*args: Type) -> Type:
+    """Broadcast; bool."""
+    return Type("bool", broadcast(*(a.shape for a in args)))
+
+
+def logical(*args: Type) -> Type:
+    """Broadcast; bool from bools."""
+    for a in args:
+        if a.dtype != "bool":
+            raise DTypeError(f"logical operations take bool, not {a}", hint="compare first: x != 0")
+    return truth(*args)
+
+
+def choice(condition: Type, a: Type, b: Type) -> Type:
+    """Broadcast; the promoted type of the two values."""
+    if condition.dtype != "bool":
+        raise DTypeError(f"the condition is {condition}, not bool", hint="compare first: x != 0")
+    return Type(promote(a.dtype, b.dtype), broadcast(condition.shape, a.shape, b.shape))
+
+
+def each(
+    name: str,
+    symbol: str,
+    spell: Callable[..., Any],
+    numpy: Callable[..., Any],
+    vjp: Callable[..., Any] | None = None,
+    *,
+    infer: Callable[..., Type] = numeric,
+    operands: Callable[..., tuple[str, ...]] = like_result,
+    linear: bool = False,
+) -> Op:
+    """Declare an elementwise operation."""
+    return declare(Op(name, infer, Each(spell, operands, linear), numpy, vjp, symbol))
+
+
+def is_constant(node: Node, value: float | None = None) -> bool:
+    """Whether a node is a constant scalar, of this value if one is given."""
+    return node.op.name == "const" and node.value.ndim == 0 and (value is None or node.value == value)
+
+
+def power_vjp(g: Node, y: Node, x: Node, n: Node) -> tuple[Any, Any]:
+    """d(x**n) = n x**(n-1) dx + x**n log(x) dn; a constant exponent is never logged."""
+    if is_constant(n):
+        exponent = n.value.item()
+        lower = x if exponent == 2 else power(x, exponent - 1)
+        return (g * (exponent * lower) if exponent else zeros_like(g)), None
+    d_x = g * n * power(x, n - 1)
+    safe = where(x > 0, x, 1)
+    return masked(d_x, n != 0), masked(g * y * FUNCTIONS["log"](safe), x > 0)
+
+
+def _spell_power(x: Any, n: Any) -> Any:
+    """Small whole exponents are products; any other is the prelude's power."""
+    whole = n.value if isinstance(n, Number) and n.value in (1, 2, 3, 4) else 0
+    return reduce(mul, [x] * int(whole)) if whole else primitive("power")(x, n)
+
+
+_min, _max, _abs, _sign = map(primitive, ("minimum", "maximum", "absolute", "sign"))
+_select, _floor_divide, _remainder = map(primitive, ("select", "floor_divide", "remainder"))
+_and, _or, _not = (lambda a, b: a & b), (lambda a, b: a | b), (lambda a: a ^ True)
+
+# fmt: off
+#                      name          symbol        spelled as                  means          local gradient: g from above, y this stage
+add          = each("add",          "{} + {}",  lambda a, b: a + b,          np.add,        lambda g, y, a, b: (g, g), linear=True)
+subtract     = each("subtract",     "{} - {}",  lambda a, b: a - b,          np.subtract,   lambda g, y, a, b: (g, -g), linear=True)
+multiply     = each("multiply",     "{} * {}",  lambda a, b: a * b,          np.multiply,   lambda g, y, a, b: (g * b, g * a))
+divide       = each("divide",       "{} / {}",  lambda a, b: a / b,          np.divide,     lambda g, y, a, b: (g / b, -g * y / b), infer=real)
+negative     = each("negative",     "-{}",      lambda x: -x,                np.negative,   lambda g, y, x: (-g,), linear=True)
+positive     = each("positive",     "+{}",      lambda x: x,                 np.positive,   lambda g, y, x: (g,), linear=True)
+reciprocal   = each("reciprocal",   "1 / {}",   lambda x: 1 / x,             lambda x: 1 / x, lambda g, y, x: (-1.0 / square(x) * g,), infer=real)
+square       = each("square",       "{}**2",    lambda x: x * x,             np.square,     lambda g, y, x: (g * (2 * x),))
+power        = each("power",        "{}**{}",   _spell_power,                 np.power,      power_vjp)
+abs          = each("abs",          "abs({})",  _abs,                        np.abs,        lambda g, y, x: (g * sign(x),))
+sign         = each("sign",         "sign({})", _sign,                       np.sign,       lambda g, y, x: (zeros_like(g),))
+maximum      = each("maximum",      "",         _max,                        np.maximum,    lambda g, y, a, b: (masked(g, a >= b), masked(g, ~(a >= b))))
+minimum      = each("minimum",      "",         _min,                        np.minimum,    lambda g, y, a, b: (masked(g, a <= b), masked(g, ~(a <= b))))
+floor_divide = each("floor_divide", "{} // {}", _floor_divide,               np.floor_divide)
+remainder    = each("remainder",    "{} % {}",  _remainder,                  np.remainder)
+
+equal         = each("equal",         "{} == {}", same,                      np.equal,         infer=truth, operands=together)
+not_equal     = each("not_equal",     "{} != {}", different,                 np.not_equal,     infer=truth, operands=together)
+less          = each("less",          "{} < {}",  lambda a, b: a < b,        np.less,          infer=truth, operands=together)
+less_equal    = each("less_equal",    "{} <= {}", lambda a, b: a <= b,       np.less_equal,    infer=truth, operands=together)
+greater       = each("greater",       "{} > {}",  lambda a, b: a > b,        np.greater,       infer=truth, operands=together)
+greater_equal = each("greater_equal", "{} >= {}", lambda a, b: a >= b,       np.greater_equal, infer=truth, operands=together)
+isnan         = each("isnan",         "",         lambda x: different(x, x), np.isnan,         infer=truth, operands=as_they_are)
+logical_and   = each("logical_and",   "{} & {}",  _and,                      np.logical_and,   infer=logical, operands=as_they_are)
+logical_or    = each("logical_or",    "{} | {}",  _or,                       np.logical_or,    infer=logical, operands=as_they_are)
+logical_xor   = each("logical_xor",   "{} ^ {}",  lambda a, b: a ^ b,        np.logical_xor,   infer=logical, operands=as_they_are)
+logical_not   = each("logical_not",   "~{}",      _not,                      np.logical_not,   infer=logical, operands=as_they_are)
+
+where        = each("where", "", _select, np.where, lambda g, y, c, a, b: (None, masked(g, c), masked(g, ~c)), infer=choice, operands=chosen, linear=True)
+copy         = each("copy", "{}", lambda x: x, lambda x: x, lambda g, y, x: (g,), infer=lambda x: x, operands=as_they_are, linear=True)
+stop_gradient = each("stop_gradient", "", lambda x: x, lambda x: x, infer=lambda x: x, operands=as_they_are)
+# fmt: on
+
+
+def _cast_vjp(g: Node, y: Node, x: Node, dtype: str) -> tuple[Node | None]:
+    return (cast(g, dtype=x.dtype) if x.type.is_float and y.type.is_float else None,)
+
+
+cast = declare(
+    Op(
+        "astype",
+        lambda x, dtype: x.with_dtype(dtype_name(dtype)),
+        Each(lambda x: x, like_result, linear=True),
+        lambda x, dtype: np.asarray(x).astype(Type(dtype_name(dtype)).numpy),
+        _cast_vjp,
+    )
+)
+
+
+@public
+def astype(x: Node, dtype: Any) -> Node:
+    """`x` with elements of another type; a float cut to an integer is cut towards zero, and takes no gradient."""
+    name = dtype_name(dtype)
+    return x if x.dtype == name else cast(x, dtype=name)
+
+
+@public
+def clip(x: Node, low: Any = None, high: Any = None) -> Node:
+    """`x` kept within `low` and `high`, either of which may be left out; NaN stays NaN."""
+    x = x if low is None else maximum(x, low)
+    return x if high is None else minimum(x, high)
+
+
+@public
+def zeros_like(x: Node) -> Node:
+    """Zeros of the shape and type of `x`."""
+    return full_like(x, 0)
+
+
+@public
+def ones_like(x: Node) -> Node:
+    """Ones of the shape and type of `x`."""
+    return full_like(x, 1)
+
+
+@public
+def full_like(x: Node, value: float) -> Node:
+    """A constant spread over the shape of `x`."""
+    scalar = graph_of(x).constant(value, x.dtype)
+    return FUNCTIONS["broadcast_to"](scalar, x.shape) if x.shape else scalar

@@ -1,0 +1,132 @@
+"""How an operation is spelled in a kernel: the few forms that the planner knows, each a record with its data.
+
+    Each     one value from values at the same place: joins any loop over its shape
+    Fold     many values to one along axes: opens an accumulator
+    View     another look at the same memory: an index for each axis of the argument; costs nothing
+    Reshape  the same memory in order under another shape; costs nothing
+    Gather   values picked at computed indices of the leading axes
+    Scatter  values added up at computed indices of the leading axes, from zero
+    Place    pieces laid into slices of a new array, zero elsewhere
+    Product  matrices multiplied
+    Check    indices, once they are known to be in range
+    Extent   a size as it is at run time
+    Expand   defined by other operations; keeps its own gradient and its own stage
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.types import Dim, Type, promote
+
+
+@dataclass(frozen=True, eq=False)
+class Each:
+    """`expr(*operands)` at each place of the result's shape.
+
+    `operands` gives the element type that each argument is cast to first: (types of args, type of result) -> dtypes.
+    `linear`: the local gradient has no factor that can be infinite, so a mask need not be carried through it.
+    `indices`: expr is called as expr(*operands, at=indices, **attrs), with the loop's index along each axis.
+    """
+
+    expr: Callable[..., Any]
+    operands: Callable[[tuple[Type, ...], Type], tuple[str, ...]]
+    linear: bool = False
+    indices: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """`acc = combine(acc, x)` along attrs["axis"], from `start(dtype of the result)`; order of the axes is free."""
+
+    combine: Callable[[Any, Any], Any]
+    start: Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Along:
+    """The index along one axis of a view's argument: `offset + scale * (index along axis of the result)`."""
+
+    axis: int | None
+    scale: int = 1
+    offset: Dim = 0
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """`index(type of arg, type of result, **attrs)` -> one Along for each axis of the argument."""
+
+    index: Callable[..., tuple[Along, ...]]
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """The argument's elements in row-major order, under the result's shape."""
+
+
+@dataclass(frozen=True)
+class Gather:
+    """args (x, *indices): result[p] = x[indices[0][p], ..., rest]; negative indices count from the end, as in NumPy.
+
+    Every index is a node of the same shape p, already checked to be in range.
+    """
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """args (g, *indices), attrs["shape"]: zeros(shape), then result[indices[0][p], ..., rest] += g[p, rest]."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """args pieces, attrs["shape"], attrs["starts"], attrs["steps"] (a tuple an axis, for each piece).
+
+    result = zeros(shape); result[start::step, ...][:piece.shape] = piece. Where pieces cover all, zeros are skipped.
+    """
+
+
+@dataclass(frozen=True)
+class Product:
+    """args (a, b) of rank >= 2: matmul over the last two axes, leading axes broadcast."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """args (indices,), attrs["low"], attrs["high"]: the indices themselves, after a test that low <= i < high."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """No args, attrs["dim"]: a size as it is at run time, an i64."""
+
+
+@dataclass(frozen=True, eq=False)
+class Expand:
+    """`define(*args, **attrs)` builds the same value from other operations."""
+
+    define: Callable[..., Any]
+
+
+# How operands are cast
+
+
+def like_result(args: tuple[Type, ...], result: Type) -> tuple[str, ...]:
+    """Every operand in the result's element type: arithmetic."""
+    return (result.dtype,) * len(args)
+
+
+def together(args: tuple[Type, ...], result: Type) -> tuple[str, ...]:
+    """Every operand in the type that the operands promote to: comparisons."""
+    return (promote(*(a.dtype for a in args)),) * len(args)
+
+
+def as_they_are(args: tuple[Type, ...], result: Type) -> tuple[str, ...]:
+    """Operands as they come."""
+    return tuple(a.dtype for a in args)
+
+
+def chosen(args: tuple[Type, ...], result: Type) -> tuple[str, ...]:
+    """A condition first, then operands in the result's type."""
+    return ("bool", *(result.dtype for _ in args[1:]))

@@ -1,0 +1,204 @@
+"""Tasks to loops: a task joins a loop that is there when every value it reads from it is ready at the same index.
+
+One rule decides storage: a value's memory has the axes below the depth at which its definition and all its readers
+share loops. All shared: a scalar in a register. None shared: the whole array. Between the two: one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from graphc.graph import Node
+from graphc.plan.access import Access
+from graphc.plan.tasks import Task, Tasks
+from graphc.types import Dim
+
+
+@dataclass(eq=False)
+class Leaf:
+    """A task's work at this place: its "body", or the "zero" of an accumulator in memory, or "start" of one in a register."""
+
+    task: Task
+    phase: str = "body"
+    time: int = 0
+
+
+@dataclass(eq=False)
+class Loop:
+    """A loop of `extent` turns around a block; `first` and `last` are the times it spans."""
+
+    extent: Dim
+    block: list[Leaf | Loop] = field(default_factory=list)
+    touched: set[Node] = field(default_factory=set)
+    first: int = 0
+    last: int = 0
+
+
+Block = list[Leaf | Loop]
+Path = tuple[Loop, ...]
+
+
+@dataclass
+class Nest:
+    """The loops of one kernel: the top block, and where each task's body stands."""
+
+    block: Block
+    path: dict[Task, Path]
+    leaf: dict[Task, Leaf]
+    zero: dict[Task, Leaf]
+    tasks: Tasks
+
+    def leaves(self) -> Iterator[tuple[Leaf, Path]]:
+        """Every leaf in order of execution, with the loops around it."""
+        return _walk(self.block, ())
+
+
+def _walk(block: Block, path: Path) -> Iterator[tuple[Leaf, Path]]:
+    for item in block:
+        if isinstance(item, Loop):
+            yield from _walk(item.block, (*path, item))
+        else:
+            yield item, path
+
+
+def fuse(tasks: Tasks, enabled: bool = True) -> Nest:
+    """One pass over the tasks, each placed in the latest loop that may take it."""
+    builder = _Builder(tasks, enabled)
+    for task in tasks.order:
+        builder.place(task)
+    nest = Nest(builder.block, builder.path, builder.leaf, builder.zero, tasks)
+    _number(nest.block, 0)
+    return nest
+
+
+def _number(block: Block, time: int) -> int:
+    for item in block:
+        if isinstance(item, Loop):
+            item.first = time
+            time = _number(item.block, time)
+            item.last = time - 1
+        else:
+            item.time = time
+            time += 1
+    return time
+
+
+class _Builder:
+    def __init__(self, tasks: Tasks, enabled: bool) -> None:
+        self.block: Block = []
+        self.path: dict[Task, Path] = {}
+        self.leaf: dict[Task, Leaf] = {}
+        self.of = tasks.of
+        self.enabled = enabled
+        self.zero: dict[Task, Leaf] = {}
+        self.plain = True
+
+    def place(self, task: Task) -> None:
+        """Give the task its place: inside loops that are there as deep as may be, the rest in new loops."""
+        before = self._before(task)
+        path: list[Loop] = []
+        block = self.block
+        while len(path) < len(task.loops) and not task.opaque and self.enabled:
+            loop = self._host(block, task, tuple(path), before)
+            if loop is None:
+                break
+            path.append(loop)
+            block = loop.block
+        self._open(task, path, block, before)
+
+    def _before(self, task: Task) -> list[Task]:
+        """The tasks that must have run: those that define what it reads, and readers of a state it overwrites."""
+        defined = [self.of[a.base] for a in task.reads if a.base in self.of]
+        return list(dict.fromkeys(defined + task.after))
+
+    def _host(self, block: Block, task: Task, path: Path, before: list[Task]) -> Loop | None:
+        depth = len(path)
+        extent = task.extents[depth]
+        bases = _bases(task)
+        walls = {self._item(t, depth) for t in before if self.path[t][:depth] == path}
+        for item in reversed(block):
+            fits = isinstance(item, Loop) and item.extent == extent and not item.touched.isdisjoint(bases)
+            if fits and self._may_join(item, task, depth, before):  # type: ignore[arg-type]
+                return item  # type: ignore[return-value]
+            if item in walls:
+                return None
+        return None
+
+    def _item(self, task: Task, depth: int) -> Leaf | Loop:
+        path = self.path[task]
+        return path[depth] if len(path) > depth else self.leaf[task]
+
+    def _may_join(self, loop: Loop, task: Task, depth: int, before: list[Task]) -> bool:
+        inside = [t for t in before if len(self.path[t]) > depth and self.path[t][depth] is loop]
+        return all(self._ready(t, task, depth) for t in inside)
+
+    def _ready(self, earlier: Task, task: Task, depth: int) -> bool:
+        """Whether within one turn of the loop at `depth` all that `task` needs of `earlier` is done."""
+        overwritten = [a for a in earlier.reads if a.base is task.state]
+        if not all(a.aligned(earlier.loops) > depth for a in overwritten):
+            return False
+        needed = [a for a in task.reads if a.base is earlier.node]
+        done = not earlier.opaque and earlier.complete > depth
+        return not needed or (done and all(a.aligned(task.loops) > depth for a in needed))
+
+    def _open(self, task: Task, path: list[Loop], block: Block, before: list[Task]) -> None:
+        """New loops for what no loop hosts, zeros and starts of accumulators before the loops they need."""
+        hosted = len(path)
+        position = self._position(task, block, hosted, before)
+        chain = [] if task.opaque else [Loop(extent) for extent in task.extents[hosted:]]
+        full = (*path, *chain)
+        leaf = Leaf(task)
+        for outer, inner in zip(chain, chain[1:], strict=False):
+            outer.block.append(inner)
+        (full[-1].block if chain else block).insert(len(full[-1].block) if chain else position, leaf)
+        if chain:
+            block.insert(position, chain[0])
+        self.plain = self.plain and not chain and not task.opaque
+        self._note(task, full, leaf)
+        if task.folded:
+            self._accumulator(task, full)
+
+    def _note(self, task: Task, full: Path, leaf: Leaf) -> None:
+        self.path[task], self.leaf[task] = full, leaf
+        for loop in full:
+            loop.touched |= _bases(task)
+
+    def _accumulator(self, task: Task, full: Path) -> None:
+        at = task.folded[0]
+        block = full[at - 1].block if at else self.block
+        place = block.index(full[at])
+        if task.in_register:
+            block.insert(place, Leaf(task, "start"))
+            return
+        kept = [task.extents[p] for p in range(at, len(task.loops)) if p not in task.folded]
+        zero: Leaf | Loop = Leaf(task, "zero")
+        self.zero[task] = zero
+        for extent in reversed(kept):
+            zero = Loop(extent, [zero], {task.node})
+        block.insert(place, zero)
+
+    def _position(self, task: Task, block: Block, depth: int, before: list[Task]) -> int:
+        """The end of the block; for scalars and stores right behind the last item that they need."""
+        early = (not task.loops and depth == 0 and not task.opaque) or task.state is not None
+        if not early or self.plain:
+            return len(block)
+        walls = {self._item(t, depth) for t in before}
+        place = max((i + 1 for i, item in enumerate(block) if item in walls), default=0)
+        while place < len(block) and isinstance(block[place], Leaf) and not block[place].task.opaque:  # type: ignore[union-attr]
+            place += 1
+        return place
+
+
+def _bases(task: Task) -> set[Node]:
+    return {task.node, *(a.base for a in task.reads)} | ({task.state} if task.state else set())
+
+
+def shared(definition: Path, complete: int, reader: Path, access: Access, loops: Iterable[int]) -> int:
+    """How many loops a finished value and one of its readers share, index for index."""
+    depth = 0
+    for mine, theirs in zip(definition[:complete], reader, strict=False):
+        if mine is not theirs:
+            break
+        depth += 1
+    return min(depth, access.aligned(tuple(loops)))

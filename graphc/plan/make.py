@@ -1,0 +1,142 @@
+"""Joint and sizes to a plan: which kernels there are, what each computes, and where everything lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.graph import CONST, INPUT, PARAM, STATE, Node
+from graphc.joint import Joint
+from graphc.plan.access import resolve
+from graphc.plan.fuse import fuse
+from graphc.plan.memory import HEADER, Slot, argument, laid_out, place
+from graphc.plan.plan import Part, Plan, Result, Stage
+from graphc.plan.sizes import Sizes
+from graphc.plan.tasks import Tasks, tasks
+
+MANY = 20
+"""More inputs, or more scalar results, than this are handed over in an arena in place of arguments."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may be switched off: loops shared by stages, memory used twice."""
+
+    fuse: bool = True
+    reuse: bool = True
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One kernel to plan: its name, its results by name, and values it finds in `work`."""
+
+    name: str
+    results: tuple[tuple[str, Node], ...]
+    given: tuple[Node, ...] = ()
+    kept: tuple[Node, ...] = ()
+    updates: bool = False
+
+
+def make(joint: Joint, wishes: Sequence[Wish], state: Mapping[str, int], sizes: Sizes, options: Options) -> Plan:
+    """The plan of all kernels wished for; `state` gives the offset of each param and state in their arena, by name."""
+    held = _held(joint, state, sizes)
+    data, data_bytes = laid_out([n for n in joint.graph.leaves(CONST) if n.shape], "data", sizes)
+    feed, feed_bytes = _feed(joint, sizes)
+    out, out_bytes = _outs(wishes, sizes)
+    kept, begin = laid_out(dict.fromkeys(n for w in wishes for n in w.kept), "work", sizes, HEADER)
+    given = {**held, **data, **feed, **{n: argument(n, sizes) for n in joint.graph.leaves(INPUT) if n not in feed}}
+    parts = {w.name: _part(joint, w, {**given, **out, **_handed(w, kept)}, begin, sizes, options) for w in wishes}
+    numbers, stages = numbered(joint, parts)
+    checks = [n for n in joint.graph.nodes if n.op.name == "check"]
+    return Plan(
+        joint.graph.title, parts, sizes, stages, numbers, held, data, data_bytes, out_bytes, feed, feed_bytes,
+        {n: i + 1 for i, n in enumerate(checks)},
+    )  # fmt: skip
+
+
+def _held(joint: Joint, state: Mapping[str, int], sizes: Sizes) -> dict[Node, Slot]:
+    leaves = [*joint.graph.leaves(PARAM), *joint.graph.leaves(STATE)]
+    return {n: laid_out([n], "state", sizes, state[n.name or ""])[0][n] for n in leaves}
+
+
+def _feed(joint: Joint, sizes: Sizes) -> tuple[dict[Node, Slot], int]:
+    inputs = joint.graph.leaves(INPUT)
+    return laid_out(inputs, "feed", sizes) if len(inputs) > MANY else ({}, 0)
+
+
+def _outs(wishes: Sequence[Wish], sizes: Sizes) -> tuple[dict[Node, Slot], int]:
+    """Results that have axes, and scalars where they are many, one behind the other."""
+    found: dict[Node, None] = {}
+    for wish in wishes:
+        many = sum(not n.shape for _, n in wish.results) > MANY
+        found.update(dict.fromkeys(n for _, n in wish.results if n.shape or many))
+    return laid_out(found, "out", sizes)
+
+
+def _handed(wish: Wish, kept: Mapping[Node, Slot]) -> dict[Node, Slot]:
+    return {n: kept[n] for n in (*wish.given, *wish.kept) if n in kept}
+
+
+def _part(
+    joint: Joint, wish: Wish, fixed: Mapping[Node, Slot], begin: int, sizes: Sizes, options: Options
+) -> Part:
+    targets = [*(n for _, n in wish.results), *wish.kept, *(joint.updates.values() if wish.updates else ())]
+    found = tasks(joint, targets, wish.given, wish.updates)
+    nest = fuse(found, options.fuse)
+    slots, work, apart = place(nest, fixed, sizes, reuse=options.reuse, start=begin)
+    everything = {**fixed, **slots}
+    used = _used(found, wish)
+    slots = {n: s for n, s in everything.items() if n in used}
+    inputs = tuple(n for n in joint.graph.leaves(INPUT) if n in used)
+    results = tuple(Result(name, n, everything[n]) for name, n in wish.results)
+    return Part(wish.name, nest, slots, inputs, results, work, apart)
+
+
+def _used(found: Tasks, wish: Wish) -> set[Node]:
+    used = {n for _, n in wish.results} | set(wish.kept)
+    for task in found.order:
+        used.add(task.node)
+        used.update(a.base for a in task.reads)
+        used |= {task.state} if task.state is not None else set()
+    return used
+
+
+def saved(joint: Joint) -> tuple[Node, ...]:
+    """The forward values that some gradient reads: all that a forward sweep has to keep for a backward one."""
+    targets = list(joint.gradients.values())
+    found: dict[Node, None] = {}
+    for node in joint.graph.order(*targets):
+        if node.backward_of is not None:
+            bases = [resolve(a).base for a in node.args]
+            found.update(dict.fromkeys(b for b in bases if b.backward_of is None and not b.is_leaf))
+    found.update(dict.fromkeys(t for t in targets if t.backward_of is None and not t.is_leaf))
+    return tuple(found)
+
+
+def numbered(joint: Joint, parts: Mapping[str, Part]) -> tuple[dict[Node, int], tuple[Stage, ...]]:
+    """The number of every forward node's stage, in the order of the lines, and the table of stages."""
+    graph = joint.graph
+    forward = {n for n in graph.order(*joint.outputs, *joint.gradients.values()) if n.backward_of is None}
+    lines = _forward_lines(parts.values(), forward)
+    numbers: dict[Node, int] = {}
+    chiefs: dict[Node, int] = {}
+    for node in lines:
+        chief = graph.part_of.get(node, node)
+        numbers[node] = chiefs.setdefault(chief, len(chiefs) + 1)
+    for node in reversed(graph.nodes):
+        if node not in numbers and node in forward:
+            known = [numbers[r] for r in graph.readers(node) if r in numbers and r in forward]
+            if known:
+                numbers[node] = min(known)
+    stages = (Stage(number, _named(chief), graph.texts.get(chief, ""), chief.types[0], chief) for chief, number in chiefs.items())
+    return numbers, tuple(stages)
+
+
+def _forward_lines(parts: Iterable[Part], forward: set[Node]) -> list[Node]:
+    """The nodes of the forward sweep that have lines of their own, in order."""
+    found = {t.node for part in parts for t in part.nest.tasks.order if t.state is None and t.node in forward}
+    return sorted(found, key=lambda n: n.index)
+
+
+def _named(node: Node) -> str:
+    return node.name or ""

@@ -1,0 +1,273 @@
+"""Values to places: registers, or literal offsets in the arenas, reused by lifetime and in place where that is safe.
+
+    feed    inputs, when there are too many for arguments of their own
+    data    constants with axes
+    state   parameters, optimiser, counters: laid out by the list of leaves alone
+    work    everything in between; one for each calling thread
+    out     results, fresh at each call
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphc.graph import CONST, INPUT, Node
+from graphc.ops.spell import Check
+from graphc.plan.access import resolve
+from graphc.plan.fuse import Nest, Path, shared
+from graphc.plan.sizes import Sizes
+from graphc.plan.tasks import Task
+
+ALIGN = 64
+HEADER = 64
+"""The first bytes of `work`: where a kernel says which check failed."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a value lives: `arena` "" is a register, "arg" an argument of its own.
+
+    `strides`: elements from one index to the next, one for each axis longer than 1; 0 for the axes that it lacks because
+    one row (or one element) at a time is enough. `depth`: how many axes those are.
+    """
+
+    node: Node
+    arena: str
+    offset: int = 0
+    strides: tuple[int, ...] = ()
+    depth: int = 0
+    nbytes: int = 0
+
+
+@dataclass
+class Life:
+    """A buffer before it has a place: how long it is needed, and whose memory it may take over."""
+
+    node: Node
+    depth: int
+    first: int
+    last: int
+    nbytes: int
+    over: Node | None = None
+    offset: int = 0
+    members: list[Node] = field(default_factory=list)
+
+
+def aligned(nbytes: int) -> int:
+    """The next multiple of 64 bytes."""
+    return -(-nbytes // ALIGN) * ALIGN
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    """Strides, in elements, of an array stored in order."""
+    strides, step = [], 1
+    for dim in reversed(shape):
+        strides.append(step)
+        step *= max(dim, 1)
+    return tuple(reversed(strides))
+
+
+def long_strides(shape: Sequence[int], extents: Sequence[object]) -> tuple[int, ...]:
+    """Row-major strides of the axes that are not literally 1."""
+    return tuple(s for s, d in zip(row_major(shape), extents, strict=True) if d != 1)
+
+
+def nbytes(node: Node, sizes: Sizes, depth: int = 0) -> int:
+    """The bytes of a value at capacity, without its first `depth` axes longer than 1."""
+    total, skipped = node.type.numpy.itemsize, 0
+    for dim in node.shape:
+        skipped += dim != 1
+        total *= 1 if dim == 1 or skipped <= depth else sizes.capacity(dim)
+    return total
+
+
+def laid_out(nodes: Iterable[Node], arena: str, sizes: Sizes, start: int = 0) -> tuple[dict[Node, Slot], int]:
+    """Whole values one behind the other; the slots and the bytes used."""
+    slots, at = {}, start
+    for node in nodes:
+        size = nbytes(node, sizes)
+        at = aligned(at) if node.shape else at
+        slots[node] = Slot(node, arena, at, _whole_strides(node, sizes), 0, size)
+        at = aligned(at + size) if node.shape else at + 8
+    return slots, aligned(at)
+
+
+def _whole_strides(node: Node, sizes: Sizes) -> tuple[int, ...]:
+    return long_strides([sizes.capacity(d) for d in node.shape], node.shape)
+
+
+def argument(node: Node, sizes: Sizes) -> Slot:
+    """An input that is an argument of its own."""
+    return Slot(node, "arg", 0, _whole_strides(node, sizes), 0, nbytes(node, sizes))
+
+
+def place(
+    nest: Nest, fixed: Mapping[Node, Slot], sizes: Sizes, *, reuse: bool = True, start: int = HEADER
+) -> tuple[dict[Node, Slot], int, int]:
+    """Slots of all that the nest computes; the bytes of `work`, with reuse and without.
+
+    `fixed`: values that have their places already: leaves, results, what another kernel left in `work`.
+    """
+    lives = _lives(nest, fixed, sizes)
+    registers = {n: Slot(n, "") for n, life in lives.items() if life.depth == _axes(n) and not life.nbytes}
+    buffers = {n: life for n, life in lives.items() if n not in registers}
+    heads = _in_place(nest, buffers, fixed) if reuse else list(buffers.values())
+    taken = _taken(fixed, nest)
+    end = _pack(heads, taken if reuse else [], start, reuse)
+    slots = {m: _slot(buffers[m], head.offset, sizes) for head in heads for m in head.members}
+    slots |= _checked(nest, {**fixed, **registers, **slots}, sizes)
+    apart = start + sum(aligned(life.nbytes) for life in buffers.values())
+    return {**registers, **slots}, max([end, *(t.offset + aligned(t.nbytes) for t in taken)]), apart
+
+
+def _checked(nest: Nest, slots: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Slot]:
+    """Indices that passed a check lie where they lay before."""
+    found: dict[Node, Slot] = {}
+    for task in nest.tasks.order:
+        if isinstance(task.node.op.spell, Check) and task.node not in found:
+            base = task.reads[0].base
+            slot = found.get(base) or slots[base]
+            arena = slot.arena if task.node.shape else ""
+            found[task.node] = Slot(task.node, arena, slot.offset, _whole_strides(task.node, sizes), 0, 0)
+    return found
+
+
+def _axes(node: Node) -> int:
+    return sum(d != 1 for d in node.shape)
+
+
+def _slot(life: Life, offset: int, sizes: Sizes) -> Slot:
+    node = life.node
+    caps = [sizes.capacity(d) for d in node.shape if d != 1]
+    strides = (0,) * life.depth + row_major(caps[life.depth :])
+    return Slot(node, "work", offset, strides, life.depth, life.nbytes)
+
+
+def _lives(nest: Nest, fixed: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Life]:
+    """For each computed value without a place: the depth its readers share, and its first and last time."""
+    readers = readers_of(nest)
+    lives = {}
+    for task in nest.tasks.order:
+        if task.state is None and task.node not in fixed and not isinstance(task.node.op.spell, Check):
+            lives[task.node] = _life(task, readers.get(task.node, []), nest, sizes)
+    return lives
+
+
+def readers_of(nest: Nest) -> dict[Node, list[Task]]:
+    """The tasks that read each value."""
+    found: dict[Node, list[Task]] = {}
+    for task in nest.tasks.order:
+        for access in task.reads:
+            for base in _origins(access.base):
+                known = found.setdefault(base, [])
+                if not known or known[-1] is not task:
+                    known.append(task)
+    return found
+
+
+def _origins(base: Node) -> Iterator[Node]:
+    """A value, and what it was before it was checked."""
+    yield base
+    while isinstance(base.op.spell, Check):
+        base = resolve(base.args[0]).base
+        yield base
+
+
+def _life(task: Task, readers: list[Task], nest: Nest, sizes: Sizes) -> Life:
+    path = nest.path[task]
+    depth = _axes(task.node) if not task.opaque else 0
+    for reader in readers:
+        for access in reader.reads:
+            if access.base is task.node:
+                depth = min(depth, shared(path, task.complete, nest.path[reader], access, reader.loops))
+    if task.opaque or any(r.opaque for r in readers):
+        depth = 0
+    register = depth == _axes(task.node) and not task.opaque and (not task.folded or task.in_register)
+    register = register and not any(r.opaque for r in readers)
+    size = 0 if register else nbytes(task.node, sizes, depth)
+    times = [_span(nest, task, depth, path)] + [_span(nest, r, depth, nest.path[r]) for r in readers]
+    return Life(task.node, depth, min(t[0] for t in times), max(t[1] for t in times), max(size, 0 if register else 1))
+
+
+def _span(nest: Nest, task: Task, depth: int, path: Path) -> tuple[int, int]:
+    """The times during which a task touches a buffer that is whole below `depth`: the loop there, all its turns."""
+    time = nest.leaf[task].time
+    first, last = (path[depth].first, path[depth].last) if len(path) > depth else (time, time)
+    if task in nest.zero:
+        first = min(first, nest.zero[task].time)
+    return first, last
+
+
+def _in_place(nest: Nest, buffers: dict[Node, Life], fixed: Mapping[Node, Slot]) -> list[Life]:
+    """Chains of buffers where each may be written over the one before, as one life each."""
+    readers = readers_of(nest)
+    head: dict[Node, Life] = {}
+    heads: list[Life] = []
+    for node, life in buffers.items():
+        older = _overwritten(nest, node, buffers, readers)
+        if older is None:
+            head[node] = life
+            life.members = [node]
+            heads.append(life)
+            continue
+        chief = head[node] = head[older]
+        chief.members.append(node)
+        chief.first, chief.last = min(chief.first, life.first), max(chief.last, life.last)
+        readers[older] = []
+    return heads
+
+
+def _overwritten(nest: Nest, node: Node, buffers: dict[Node, Life], readers: Mapping[Node, list[Task]]) -> Node | None:
+    """A buffer that the task may write over, element by element: it reads it last, at its own place."""
+    task, mine = nest.tasks.of[node], buffers[node]
+    if task.opaque or task.folded:
+        return None
+    for access in task.reads:
+        other = buffers.get(access.base)
+        if other is not None and _may_overwrite(nest, task, mine, other, readers.get(access.base, [])):
+            return access.base
+    return None
+
+
+def _may_overwrite(nest: Nest, task: Task, mine: Life, other: Life, readers: Sequence[Task]) -> bool:
+    alike = other.nbytes == mine.nbytes and other.depth == mine.depth and other.node.dtype == mine.node.dtype
+    if not alike or not readers or other.node.shape != mine.node.shape:
+        return False
+    time = nest.leaf[task].time
+    loop = nest.path[task][mine.depth] if len(nest.path[task]) > mine.depth else None
+    for reader in readers:
+        inside = loop is not None and loop in nest.path[reader]
+        late = nest.leaf[reader].time > time
+        exact = all(a.exact(task.loops) for a in reader.reads if a.base is other.node)
+        if late or (inside and not (exact and not reader.opaque)):
+            return False
+    return True
+
+
+def _taken(fixed: Mapping[Node, Slot], nest: Nest) -> list[Life]:
+    """Places in `work` that are not free during this kernel: what another kernel left or will want there."""
+    return [
+        Life(n, 0, -1, 1 << 60, slot.nbytes, offset=slot.offset) for n, slot in fixed.items() if slot.arena == "work"
+    ]
+
+
+def _pack(lives: list[Life], taken: list[Life], start: int, reuse: bool) -> int:
+    """Offsets: the largest first, each at the lowest place that is free during its life; the end of all."""
+    placed = sorted(taken, key=lambda p: p.offset)
+    end = start
+    for life in sorted(lives, key=lambda b: (-b.nbytes, b.first)):
+        at = start
+        for other in placed:
+            apart = reuse and (other.last < life.first or life.last < other.first)
+            if not apart and other.offset < at + life.nbytes and at < other.offset + aligned(other.nbytes):
+                at = aligned(other.offset + other.nbytes)
+        life.offset = at
+        life.members = life.members or [life.node]
+        placed.append(life)
+        placed.sort(key=lambda p: p.offset)
+        end = max(end, aligned(at + life.nbytes))
+    return end
+
+
+__all__ = ["CONST", "INPUT", "Slot", "aligned", "argument", "laid_out", "place"]

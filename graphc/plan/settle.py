@@ -1,0 +1,86 @@
+"""The last pass over the graph: copies where memory has to be in order, so that every later step may count on it.
+
+After it, a true reshape sees elements in order, a product's operands run one by one along an axis, what is picked from
+is a value of its own, and every result is a computed value: neither a leaf nor a look at one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphc.graph import Node
+from graphc.joint import Joint
+from graphc.ops.arith import cast, copy
+from graphc.ops.spell import Check, Gather, Product, Reshape
+from graphc.plan.access import _ones_moved, in_order, is_view, resolve, unit_stride
+from graphc.rules.replay import Walk, replay
+
+
+def settle(joint: Joint) -> Joint:
+    """The same values, with copies where memory has to be in order."""
+    joint = replay(joint, _settled)
+    results = {n: _result(n) for n in (*joint.outputs, *joint.gradients.values(), *joint.updates.values())}
+    leaves = {n: n for n in (*joint.wrt, *joint.gradients, *joint.updates)}
+    return joint.moved(joint.graph, {**leaves, **results})
+
+
+def _settled(at: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+    form = FORMS.get(type(node.op.spell))
+    if form is None:
+        return None
+    wanted = form(node, args)
+    return None if wanted == args else at.graph.add(node.op, wanted, node.attrs)
+
+
+def _copied(arg: Node) -> Node:
+    return arg.graph.add(copy, (arg,))
+
+
+def _reshape(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
+    return args if in_order(args[0]) or _ones_moved(node) is not None else (_copied(args[0]),)
+
+
+def _product(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
+    return tuple(_operand(a, node.dtype) for a in args)
+
+
+def _operand(arg: Node, dtype: str) -> Node:
+    if arg.dtype != dtype:
+        return arg.graph.add(cast, (arg,), {"dtype": dtype})
+    return arg if not _scalar(arg) and unit_stride(arg) else _copied(arg)
+
+
+def _scalar(arg: Node) -> bool:
+    """Whether a value is spread from one number, which has no place in memory."""
+    return all(d == 1 for d in resolve(arg).base.shape)
+
+
+def _gather(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
+    x, *indices = args
+    return (x if resolve(x).base is x and x.shape else _copied(x), *indices)
+
+
+def _check(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
+    (index,) = args
+    if not index.shape:
+        return args
+    return args if in_order(index) and not _scalar(index) else (_copied(index),)
+
+
+def _result(node: Node) -> Node:
+    """A computed value, for an output that is a leaf or a view."""
+    if not node.is_leaf and not is_view(node) and not isinstance(node.op.spell, Check):
+        return node
+    with node.graph.told(node.where, node.backward_of):
+        made = _copied(node)
+    for into in node.graph.gradients.get(node, ()):
+        node.graph.belongs(made, into)
+    return made
+
+
+FORMS: dict[type, Callable[[Node, tuple[Node, ...]], tuple[Node, ...]]] = {
+    Reshape: _reshape,
+    Product: _product,
+    Gather: _gather,
+    Check: _check,
+}

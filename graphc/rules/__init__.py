@@ -1,0 +1,1 @@
+"""Rewrites: tables of named rows, the equations that were refused, and the passes that apply them."""

@@ -1,0 +1,141 @@
+"""The passes over graphs: each a function from a joint to a joint, under the name by which it is switched off.
+
+    take       what the roots need, out of the user's graph
+    group      gates that are written out in parts become one stage
+    stabilise  forms that overflow or cancel become forms that do not
+    simplify   exact algebra, and arithmetic on constants
+    expand     operations that are defined by others become those
+    share      equal stages become one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from graphc.errors import GraphError
+from graphc.grad import alias
+from graphc.graph import LEAVES, Graph, Node
+from graphc.interpret import evaluate
+from graphc.joint import Fired, Joint
+from graphc.ops.spell import Expand
+from graphc.rules.algebra import ALGEBRA
+from graphc.rules.group import GROUP
+from graphc.rules.replay import Visit, Walk, replay
+from graphc.rules.rewrite import rewriting
+from graphc.rules.rule import Table, constant_of
+from graphc.rules.stable import STABLE
+
+Pass = Callable[[Joint], Joint]
+
+FOLDED = 16
+"""Arithmetic on constants is done at once where its result has at most so many elements."""
+
+NESTED = 16
+"""Definitions may use operations that are themselves defined, so deep at most."""
+
+
+def take(joint: Joint) -> Joint:
+    """A copy of what the roots need; the user's graph is left as it is."""
+    return replay(joint, effects=False)
+
+
+def group(joint: Joint) -> Joint:
+    """1 / (1 + exp(-x)) and its like become the stage that they spell, where nobody reads their parts."""
+    return _rewritten(joint, GROUP, "group")
+
+
+def stabilise(joint: Joint) -> Joint:
+    """log(1 + x), log(sum(exp(x))) and their like become forms of smaller error, where nobody reads their parts."""
+    return _rewritten(joint, STABLE, "stabilise")
+
+
+def _rewritten(joint: Joint, table: Table, during: str) -> Joint:
+    fired: list[Fired] = []
+    return _with(replay(joint, rewriting(table, during, fired)), fired)
+
+
+def _with(joint: Joint, fired: list[Fired]) -> Joint:
+    return replace(joint, fired=joint.fired + tuple(fired))
+
+
+def simplify(joint: Joint) -> Joint:
+    """The algebra table, and arithmetic on constants; every result has the same bits as before."""
+    fired: list[Fired] = []
+    return _with(replay(joint, _simplifying(rewriting(ALGEBRA, "simplify", fired), fired)), fired)
+
+
+def _simplifying(rewrite: Visit, fired: list[Fired]) -> Visit:
+    def visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+        before = len(walk.graph)
+        new = _folded(walk, node, args, fired)
+        if new is None:
+            new = rewrite(walk, node, args)
+        if new is None or node not in walk.joint.graph.gradients:
+            return new
+        return new if new.index >= before and not new.is_leaf else alias(new)
+
+    return visit
+
+
+def _folded(walk: Walk, node: Node, args: tuple[Node, ...], fired: list[Fired]) -> Node | None:
+    """The constant that a stage over constants is; None for any other, and for what would be a larger one."""
+    values = [constant_of(a) for a in args]
+    if node.is_leaf or node.op.effect or not values or len(node.types) != 1 or any(v is None for v in values):
+        return None
+    size = node.type.size if not node.type.names() else FOLDED + 1
+    if size > FOLDED or size > max(v.size for v in values if v is not None):
+        return None
+    copied = walk.copy(node, args)
+    try:
+        value = evaluate([copied], {})[copied]
+    except (ValueError, ArithmeticError):
+        return None
+    fired.append(Fired("simplify", "fold-constants", node.label))
+    return walk.graph.constant(value, node.dtype)
+
+
+def expand(joint: Joint) -> Joint:
+    """Every operation that is defined by others becomes those: its last stage stands for it, the rest are its parts.
+
+    Raises GraphError (G903) for a definition that never ends.
+    """
+    for _ in range(NESTED):
+        if not _expandable(joint.graph):
+            return joint
+        joint = replay(joint, _expanding)
+    raise GraphError("an operation is defined by itself", code="G903")
+
+
+def _expandable(graph: Graph) -> bool:
+    return any(isinstance(n.op.spell, Expand) or any(map(_expandable, regions(n))) for n in graph.nodes)
+
+
+def regions(node: Node) -> list[Graph]:
+    """The graphs that a stage has among its attributes."""
+    return [value for value in node.attrs.values() if isinstance(value, Graph)]
+
+
+def _expanding(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+    if not isinstance(node.op.spell, Expand):
+        return None
+    before = len(walk.graph)
+    whole = node.op.spell.define(*args, **node.attrs)
+    walk.parts.update((part, whole) for part in _made_since(before, whole) if part is not whole)
+    return whole
+
+
+def _made_since(before: int, node: Node) -> Iterator[Node]:
+    """The stages that a node needs and that are no older than the number `before`."""
+    stack, seen = [node], {node}
+    while stack:
+        part = stack.pop()
+        if part.index >= before and part.op not in LEAVES:
+            yield part
+            stack += [a for a in part.args if a not in seen]
+            seen.update(part.args)
+
+
+def share(joint: Joint) -> Joint:
+    """Equal stages become one; what has an effect, or is the name of a gradient, never does."""
+    return replay(joint, share=True)

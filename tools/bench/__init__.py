@@ -1,0 +1,1 @@
+"""Measures graphc beside NumPy, PyTorch, JAX and PyTensor: `python -m tools.bench`."""

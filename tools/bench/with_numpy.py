@@ -1,0 +1,165 @@
+"""NumPy: both sweeps written out by hand; run on float64 data it is also the oracle of all the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .workloads import (
+    ADAM_BETA1,
+    ADAM_BETA2,
+    ADAM_EPS,
+    ADAM_RATE,
+    CALLS_STAGED,
+    SGD_RATE,
+    Arrays,
+    Case,
+    Data,
+    Prepare,
+    depth_of,
+)
+
+
+def staged(data: Data) -> Case:
+    """f = (x + sigmoid(y)) / (sigmoid(x) + (x + y)^2), stage by stage and back."""
+    x, y = data.feeds["x"], data.feeds["y"]
+
+    def run() -> tuple[float, float, float]:
+        for _ in range(CALLS_STAGED):
+            result = staged_gradient(x, y)
+        return result
+
+    return Case(run, lambda r: dict(zip(("f", "dx", "dy"), map(np.asarray, r), strict=True)))
+
+
+def staged_gradient(x: float, y: float) -> tuple[float, float, float]:
+    """The value and its two derivatives."""
+    sigy = 1 / (1 + np.exp(-y))
+    num = x + sigy
+    sigx = 1 / (1 + np.exp(-x))
+    xpy = x + y
+    den = sigx + xpy * xpy
+    d_num = 1 / den
+    f = num * d_num
+    d_den = -d_num * f
+    d_xpy = 2 * xpy * d_den
+    d_x = d_num + d_xpy + (1 - sigx) * sigx * d_den
+    d_y = d_xpy + (1 - sigy) * sigy * d_num
+    return f, d_x, d_y
+
+
+def elementwise(data: Data) -> Case:
+    """The mean and its gradient, as array expressions."""
+    x = data.feeds["x"]
+
+    def run() -> tuple[float, np.ndarray]:
+        t = np.tanh(1.5 * x + 0.3)
+        s = 1 / (1 + np.exp(-x))
+        e = np.exp(-x * x)
+        value = np.mean(t * s - e)
+        d_x = (1.5 * (1 - t * t) * s + t * s * (1 - s) + 2 * x * e) / len(x)
+        return value, d_x
+
+    return Case(run, lambda r: {"value": np.asarray(r[0]), "d_x": r[1]})
+
+
+def gradients(params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
+    """Gradients of the mean cross-entropy of a net of dense layers with relu between them."""
+    depth = depth_of(params)
+    inputs = [x]
+    for k in range(1, depth):
+        z = dense(params, k, inputs[-1])
+        inputs.append(np.maximum(z, 0, out=z))
+    e = np.exp(dense(params, depth, inputs[-1]))
+    d_z = e / e.sum(1, keepdims=True)
+    d_z[np.arange(len(t)), t] -= 1
+    d_z /= len(t)
+    grads: Arrays = {}
+    for k in range(depth, 0, -1):
+        grads[f"W{k}"] = inputs[k - 1].T @ d_z
+        if f"b{k}" in params:
+            grads[f"b{k}"] = d_z.sum(0)
+        if k > 1:
+            d_z = (inputs[k - 1] > 0) * (d_z @ params[f"W{k}"].T)
+    return grads
+
+
+def dense(params: Arrays, k: int, x: np.ndarray) -> np.ndarray:
+    """Layer k before its activation."""
+    z = x @ params[f"W{k}"]
+    if f"b{k}" in params:
+        z += params[f"b{k}"]
+    return z
+
+
+def sgd_epoch(data: Data) -> Case:
+    """Mini-batches in order, every parameter updated in place."""
+    params = {name: value.copy() for name, value in data.params.items()}
+    X, t = data.feeds["X"], data.feeds["t"]
+
+    def run() -> Arrays:
+        for s in range(0, len(X), data.batch):
+            grads = gradients(params, X[s : s + data.batch], t[s : s + data.batch])
+            for name, grad in grads.items():
+                params[name] -= SGD_RATE * grad
+        return params
+
+    return Case(run, copied)
+
+
+def adam_epoch(data: Data) -> Case:
+    """Adam with bias correction (Kingma & Ba 2015, algorithm 1)."""
+    params = {name: value.copy() for name, value in data.params.items()}
+    first = {name: np.zeros_like(value) for name, value in params.items()}
+    second = {name: np.zeros_like(value) for name, value in params.items()}
+    X, t = data.feeds["X"], data.feeds["t"]
+    steps = 0
+
+    def run() -> Arrays:
+        nonlocal steps
+        for s in range(0, len(X), data.batch):
+            steps += 1
+            grads = gradients(params, X[s : s + data.batch], t[s : s + data.batch])
+            for name, grad in grads.items():
+                adam_update(params[name], first[name], second[name], grad, steps)
+        return params
+
+    return Case(run, copied)
+
+
+def adam_update(p: np.ndarray, m: np.ndarray, v: np.ndarray, grad: np.ndarray, step: int) -> None:
+    """Moves one parameter and its two moments in place."""
+    m *= ADAM_BETA1
+    m += (1 - ADAM_BETA1) * grad
+    v *= ADAM_BETA2
+    v += (1 - ADAM_BETA2) * np.square(grad)
+    root = np.sqrt(v / (1 - ADAM_BETA2**step))
+    root += ADAM_EPS
+    p -= ADAM_RATE / (1 - ADAM_BETA1**step) * m / root
+
+
+def copied(params: Arrays) -> Arrays:
+    """A snapshot, since later runs go on training."""
+    return {name: value.copy() for name, value in params.items()}
+
+
+def reference(case: str, data: Data) -> Arrays:
+    """The result of a case in float64 (a first step is an epoch of one batch)."""
+    exact = Data(*({k: _float64(v) for k, v in part.items()} for part in data[:2]), data.batch)
+    prepare = ORACLES.get(case) or CASES["numpy"][case]
+    ready = prepare(exact)
+    return ready.read(ready.run())
+
+
+def _float64(value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float64) if value.dtype.kind == "f" else value
+
+
+CASES: dict[str, dict[str, Prepare]] = {
+    "numpy": {
+        "staged": staged,
+        "elementwise": elementwise,
+        "sgd_epoch": sgd_epoch,
+        "adam_epoch": adam_epoch,
+    },
+}
+ORACLES: dict[str, Prepare] = {"first_step": sgd_epoch}

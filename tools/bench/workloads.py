@@ -1,0 +1,124 @@
+"""What is measured: sizes, seeds and data of every workload, drawn with NumPy alone and the same for every library.
+
+A workload is a row of WORKLOADS.  It names the case that prepares it, and a library takes part by having that case in
+its CASES table (with_numpy.py and its neighbours): another net of dense layers is one row here and nothing elsewhere.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+SGD_RATE = 0.1
+ADAM_RATE, ADAM_BETA1, ADAM_BETA2, ADAM_EPS = 1e-3, 0.9, 0.999, 1e-8
+
+
+class Data(NamedTuple):
+    """What a case starts from; dense layers are W1, b1, W2, ... with or without the biases."""
+
+    feeds: Arrays
+    params: Arrays
+    batch: int = 1
+
+
+class Case(NamedTuple):
+    """A library made ready: `run()` does the work once, `read` turns what it returned into arrays to check."""
+
+    run: Callable[[], Any]
+    read: Callable[[Any], Arrays]
+
+
+Prepare = Callable[[Data], Case]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One row of the table that is printed."""
+
+    what: str
+    case: str                         # the entry of CASES in with_*.py that prepares it
+    data: Callable[[], Data]
+    calls: int = 1                    # how many of what is timed one run does
+    tolerance: float = 1e-5           # largest error against float64, over the largest entry of an array
+    cache: str | None = None          # "empty" or "filled": a whole fresh process is timed, not a call in it
+    goal: float | None = None         # graphc over the best peer
+    aside: frozenset[str] = field(default=frozenset())     # shown, not counted as the best peer
+
+
+def point() -> Data:
+    """The point (3, -4) of the staged example."""
+    return Data({"x": np.float64(3.0), "y": np.float64(-4.0)}, {})  # type: ignore[dict-item]
+
+
+def vector(size: int) -> Data:
+    """One float32 vector of standard normal numbers."""
+    return Data({"x": _random().standard_normal(size, dtype=np.float32)}, {})
+
+
+def dense_net(rows: int, widths: tuple[int, ...], batch: int, biases: bool) -> Data:
+    """Uniform inputs, random labels, and dense layers scaled so that no layer saturates."""
+    random = _random()
+    feeds = {
+        "X": random.random((rows, widths[0]), dtype=np.float32),
+        "t": random.integers(0, widths[-1], rows).astype(np.uint8),
+    }
+    params: Arrays = {}
+    for k, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+        scale = 1 / np.sqrt(fan_in)
+        params[f"W{k}"] = (random.standard_normal((fan_in, fan_out)) * scale).astype(np.float32)
+        if biases:
+            params[f"b{k}"] = np.zeros(fan_out, np.float32)
+    return Data(feeds, params, batch)
+
+
+def depth_of(params: Arrays) -> int:
+    """The number of dense layers in `params`."""
+    return sum(name.startswith("W") for name in params)
+
+
+def _random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def _two_layer_net(rows: int) -> Callable[[], Data]:
+    return functools.partial(dense_net, rows, (784, 100, 10), batch=100, biases=False)
+
+
+CALLS_STAGED = 1000
+SMALL_STEPS = 200
+
+WORKLOADS: dict[str, Workload] = {
+    "staged": Workload(
+        "value and gradient of the scalar circuit at (3, -4), one call",
+        "staged", point, calls=CALLS_STAGED, tolerance=1e-12, goal=0.12,
+        aside=frozenset({"numpy"}),   # its gradient is written by hand, in scalars
+    ),
+    "mlp_epoch": Workload(
+        "784-100-10 without biases, batch 100, SGD: an epoch of 60,000 rows",
+        "sgd_epoch", _two_layer_net(60_000), tolerance=1e-3, goal=0.55,
+    ),
+    "mlp_small": Workload(
+        "64-256-256-256-10 with biases, batch 32, Adam: one step of an epoch",
+        "adam_epoch",
+        functools.partial(dense_net, 32 * SMALL_STEPS, (64, 256, 256, 256, 10), 32, biases=True),
+        calls=SMALL_STEPS, tolerance=1e-2, goal=0.4,
+    ),
+    "elementwise": Workload(
+        "mean(tanh(1.5x+0.3) sigmoid(x) - exp(-x^2)) over 10^6 float32, value and gradient",
+        "elementwise", functools.partial(vector, 1_000_000), goal=0.4,
+    ),
+    "compile": Workload(
+        "a fresh process with an empty cache: import, build, first step of mlp_epoch's net",
+        "first_step", _two_layer_net(100), cache="empty", goal=1.0,
+    ),
+    "warm": Workload(
+        "the same with the cache filled",
+        "first_step", _two_layer_net(100), cache="filled",
+    ),
+}
