@@ -185,7 +185,7 @@ def _print_call(e: Call, number: Callable[[Number], str]) -> tuple[str, int]:
 
 
 def _print_item(e: Item, number: Callable[[Number], str]) -> tuple[str, int]:
-    return f"{e.buffer}[{_text(e.index, number)[0]}]", ATOM
+    return f"{e.buffer}[{_text(e.index, number)[0].replace(' * ', '*')}]", ATOM
 
 
 PRINTERS: dict[type, Callable[..., tuple[str, int]]] = {

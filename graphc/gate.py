@@ -1,6 +1,8 @@
-"""Gates: a user's own operation from two functions of symbols, and any operation as the lecture's object with numbers.
+"""Gates: a user's own operation from two functions of symbols, and any operation as the lecture's
+object with numbers.
 
-A gate of the user's is an operation like any other: one stage of the graph, with the local gradient that was given.
+A gate of the user's is an operation like any other: one stage of the graph, with the local gradient
+that was given.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ def gate(
 ) -> Op:
     """A new operation `name`, called on stages; calling gate again with its name replaces it.
 
-    `forward(*stages, **constants)` is its value; `local_gradient(g, y, *stages, **constants)` gives, for each argument,
-    the upstream gradient `g` times the local one (a tuple, or the term alone for one argument; None for no gradient).
-    Both are written with graphc's functions. `constants` may be given here, in each call, or both.
-    Raises GraphError when the name belongs to an operation of graphc.
+    `forward(*stages, **constants)` is its value; `local_gradient(g, y, *stages, **constants)`
+    gives, for each argument, the upstream gradient `g` times the local one (a tuple, or the term
+    alone for one argument; None for no gradient). Both are written with graphc's functions.
+    `constants` may be given here, in each call, or both. Raises GraphError when the name belongs to
+    an operation of graphc.
     """
     _check_name(name)
     define = partial(_defined, name, partial(forward, **constants))
@@ -87,7 +90,8 @@ def _terms(
     terms = list(given) if isinstance(given, (tuple, list)) else [given]
     if len(terms) != len(args):
         raise UsageError(
-            f"the gate {name!r} has {len(args)} arguments, but its local gradient has {len(terms)} terms"
+            f"the gate {name!r} has {len(args)} arguments, "
+            f"but its local gradient has {len(terms)} terms"
         )
     return [
         t if t is None or isinstance(t, (Node, Masked)) else g.graph.lift((t,))[0] for t in terms
@@ -99,10 +103,12 @@ def _type(array: np.ndarray) -> Type:
 
 
 class Gate:
-    """An operation as the lecture's object: `forward` takes numbers, `backward` the gradient from above.
+    """An operation as the lecture's object: `forward` takes numbers, `backward` the gradient from
+    above.
 
-    `Gate("multiply")`, `Gate("sum", axis=0)`, `Gate(my_gate, c=2.0)`: a name, an operation or a function of stages, with
-    its constants. Source: the CS231n notes, "Backpropagation, Intuitions", MultiplyGate.
+    `Gate("multiply")`, `Gate("sum", axis=0)`, `Gate(my_gate, c=2.0)`: a name, an operation or a
+    function of stages, with its constants. Source: the CS231n notes, "Backpropagation, Intuitions",
+    MultiplyGate.
     """
 
     def __init__(self, operation: str | Callable[..., Any], **constants: Any) -> None:
@@ -113,7 +119,9 @@ class Gate:
         self._values: dict[Node, Any] = {}
 
     def forward(self, *numbers: Any) -> Any:
-        """The value for numbers or arrays, which are kept for `backward`; Python's numbers count as float64."""
+        """The value for numbers or arrays, which are kept for `backward`; Python's numbers count as
+        float64.
+        """
         graph = Graph("gate")
         arrays = [np.asarray(n, "f8" if isinstance(n, (int, float)) else None) for n in numbers]
         self._inputs = [graph.input(f"x{i}", _type(a)) for i, a in enumerate(arrays)]
@@ -122,14 +130,17 @@ class Gate:
         return _number(self._values[self._result])
 
     def backward(self, dz: Any = 1.0) -> list[Any]:
-        """For each argument the gradient `dz` from above times the local one; None for an argument that is not float.
+        """For each argument the gradient `dz` from above times the local one; None for an argument
+        that is not float.
 
         Raises UsageError before `forward`.
         """
         if not self._values:
             raise UsageError("backward comes after forward, whose numbers it needs")
         dz = np.asarray(dz, self._result.type.numpy)
-        upstream = self._result.graph.constant(np.broadcast_to(dz, self._result.shape))
+        upstream = self._result.graph.constant(
+            np.broadcast_to(dz, self._values[self._result].shape)
+        )
         wrt = [x for x in self._inputs if x.type.is_float]
         found = dict(zip(wrt, backward(total(self._result * upstream), wrt), strict=True))
         values = evaluate(found.values(), self._values)

@@ -25,6 +25,9 @@ from graphc.types import NAMES, Dim, Type, as_shape, dtype_name, floating, parse
 P = ParamSpec("P")
 R = TypeVar("R")
 
+SHARED = ("", "assert")
+"""Effects that need not happen twice."""
+
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 OPS: dict[str, Op] = {}
@@ -278,6 +281,7 @@ class Graph:
         self.gradients: dict[Node, tuple[Node, ...]] = {}
         self.part_of: dict[Node, Node] = {}
         self.texts: dict[Node, str] = {}
+        self.hints: dict[Node, str] = {}
         self.sharing = False
         self._nx = nx.DiGraph()
         self._nodes: list[Node] = []
@@ -347,7 +351,7 @@ class Graph:
     def add(self, op: Op, args: Sequence[Node] = (), attrs: Mapping[str, Any] = EMPTY) -> Node:
         """The only way a node comes into being; a graph that shares answers with an equal node it has."""
         args, where = tuple(args), self._where if self._where is not None else (caller(),)
-        key = _key(op, args, attrs) if self.sharing and not op.effect else None
+        key = _key(op, args, attrs) if self.sharing and op.effect in SHARED else None
         if key in self._interned:
             return self._interned[key]
         types = self._infer(op, args, attrs, where)

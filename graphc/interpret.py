@@ -1,6 +1,8 @@
-"""A graph and arrays for its leaves -> the value of every stage, by what each operation means in NumPy.
+"""A graph and arrays for its leaves -> the value of every stage, by what each operation means in
+NumPy.
 
-No compilation: the oracle of tests, the worker of constant folding, and what looks for the first NaN.
+No compilation: the oracle of tests, the worker of constant folding, and what looks for the first
+NaN.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ def evaluate(
 ) -> dict[Node, Any]:
     """The values of `roots` and of all that they need; a node of several results has a tuple.
 
-    `feeds` gives the leaves but constants (any other node may be fed as well). Named sizes come from the feeds' shapes
-    unless `sizes` gives them. Raises FeedError for a leaf that is missing, ShapeError for a feed of another shape.
+    `feeds` gives the leaves but constants (any other node may be fed as well). Named sizes come
+    from the feeds' shapes unless `sizes` gives them. Raises FeedError for a leaf that is missing,
+    ShapeError for a feed of another shape.
     """
     roots = list(roots)
     values: dict[Node, Any] = {n: np.asarray(v, dtype=n.type.numpy) for n, v in feeds.items()}
@@ -35,7 +38,9 @@ def evaluate(
 
 
 def bound_sizes(values: Mapping[Node, np.ndarray]) -> dict[str, int]:
-    """The named sizes that these arrays have; raises ShapeError where two disagree or a literal size differs."""
+    """The named sizes that these arrays have; raises ShapeError where two disagree or a literal
+    size differs.
+    """
     sizes: dict[str, int] = {}
     for node, array in values.items():
         if array.ndim != node.ndim:
@@ -73,7 +78,9 @@ def _value(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -> 
 
 
 def _operands(node: Node, values: Mapping[Node, Any]) -> list[Any]:
-    """The arguments, cast to the types that the spelling computes in: NumPy's own would be f16 for exp of int8."""
+    """The arguments, cast to the types that the spelling computes in: NumPy's own would be f16 for
+    exp of int8.
+    """
     found = [values[a] for a in node.args]
     if not isinstance(node.op.spell, Each):
         return found

@@ -20,7 +20,15 @@ from graphc.errors import GraphcError, UsageError
 from graphc.init import KINDS, Init
 from graphc.types import Size, Type, as_dim, dtype_name, parse_type
 
-WORDS = {"true": True, "false": False, "none": None, "inf": math.inf, "nan": math.nan, "True": True, "False": False}
+WORDS = {
+    "true": True,
+    "false": False,
+    "none": None,
+    "inf": math.inf,
+    "nan": math.nan,
+    "True": True,
+    "False": False,
+}
 READABLE = 16
 
 
@@ -64,7 +72,11 @@ def _name(tree: ast.Name) -> Any:
 
 def _negated(tree: ast.UnaryOp) -> Any:
     number = _value(tree.operand)
-    if not isinstance(tree.op, ast.USub) or isinstance(number, bool) or not isinstance(number, (int, float)):
+    if (
+        not isinstance(tree.op, ast.USub)
+        or isinstance(number, bool)
+        or not isinstance(number, (int, float))
+    ):
         raise _Foreign
     return -number
 

@@ -13,7 +13,7 @@ import numpy as np
 from graphc.errors import DTypeError, ShapeError
 
 # fmt: off
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "f32": np.dtype("float32"), "f64": np.dtype("float64"),
     "i8": np.dtype("int8"), "i16": np.dtype("int16"), "i32": np.dtype("int32"), "i64": np.dtype("int64"),
     "u8": np.dtype("uint8"), "u16": np.dtype("uint16"), "u32": np.dtype("uint32"), "u64": np.dtype("uint64"),

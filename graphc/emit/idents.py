@@ -5,15 +5,18 @@ A sum of gradient terms keeps one name while it grows, so that its lines read `d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from graphc.emit.names import Names
 from graphc.graph import Graph, Node
 from graphc.ops.spell import Check
 from graphc.plan.access import resolve
-from graphc.plan.plan import Part
 
 LONGEST = 18
+FAR = 40
+"""How many stages back a name is looked for."""
+
+OPERATIONS = {"product": "matmul"}
 
 
 class Idents:
@@ -47,15 +50,24 @@ class Idents:
 
     def _wanted(self, node: Node) -> str:
         if node in self.graph.gradients:
-            return "d_" + self._of(self.graph.gradients[node][0])
-        first = next((self._of(a) for a in node.args if not a.op.name == "const"), "")
-        return f"{node.op.name}_{first}"[:LONGEST].rstrip("_")
+            return f"d_{self._called(self.graph.gradients[node][0])}"[:LONGEST]
+        return self._called(node)[:LONGEST].rstrip("_")
 
-    def _of(self, node: Node) -> str:
-        base = resolve(node).base
-        return self.known.get(base) or node.name or (node.op.name if node.is_leaf else self._wanted(base))
+    def _called(self, node: Node) -> str:
+        """A node's name; else its hint, else its operation, on the first named value that it is made of."""
+        if node.name is not None or node in self.known:
+            return self.known.get(node) or str(node.name)
+        origin = self._origin(node)
+        what = self.graph.hints.get(node) or OPERATIONS.get(node.op.name, node.op.name)
+        return f"{what}_{self.known.get(origin) or origin.name}" if origin is not None else what
 
-
-def shared_names(part: Part, ident: Idents) -> Mapping[Node, str]:
-    """For debugging: every place of a part and its name."""
-    return {node: ident(node) for node in part.slots}
+    def _origin(self, node: Node) -> Node | None:
+        """The first named value among what a node is made of, its first arguments first."""
+        stack, seen = list(reversed(node.args)), 0
+        while stack and seen < FAR:
+            arg = stack.pop()
+            seen += 1
+            if arg.name is not None:
+                return arg
+            stack += reversed(arg.args)
+        return None

@@ -407,7 +407,7 @@ def _plain_gather_rows(dst: Any, src: Any, order: Any, first: int, count: int, r
 def gather_rows(
     typing: Any, dst: Type, src: Type, order: Type, first: Type, count: Type, row: Type
 ) -> Rule:
-    """gather_rows(dst, src, order, first, count, row): row r of dst is src's row order[first + r]."""
+    """gather_rows(dst, src, order, first, count, row): row r is row order[first + r] of src."""
     size = as_dtype(dst.dtype).itemsize
 
     def build(b: Builder, dst: Value, src: Value, *rest: Value) -> None:

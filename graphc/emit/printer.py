@@ -12,6 +12,8 @@ from graphc.kernel import Add, If, Kernel, Let, Loop, Remark, Return, Run, Stmt,
 
 WIDTH = 100
 INDENT = "    "
+FAR = 72
+"""Lines longer than this do not push the comments of others to the right."""
 
 
 @dataclass
@@ -32,6 +34,8 @@ def number(n: Number) -> str:
 def _plain(n: Number) -> str:
     if n.dtype == "bool":
         return str(bool(n.value))
+    if n.dtype == "f32" and float(n.value).is_integer() and abs(n.value) < 1e6:
+        return _float(float(n.value)).removesuffix(".0")
     if n.dtype in ("f32", "f64"):
         return _float(float(n.value))
     return str(int(n.value)) if n.dtype else repr(n.value)
@@ -93,7 +97,7 @@ def _run(s: Run, depth: int) -> list[Line]:
 
 
 def _return(s: Return, depth: int) -> list[Line]:
-    return [Line(f"{INDENT * depth}return {', '.join(map(source, s.exprs))}")]
+    return [Line(f"{INDENT * depth}return {', '.join(map(source, s.exprs))}".rstrip())]
 
 
 def _remark(s: Remark, depth: int) -> list[Line]:
@@ -118,7 +122,7 @@ def _aligned(lines: list[Line]) -> list[str]:
     said: set[str] = set()
     found: list[str] = []
     for block in _blocks(lines):
-        column = max((len(line.code) for line in block if line.tag or line.note), default=0) + 2
+        column = max((len(line.code) for line in block if (line.tag or line.note) and len(line.code) < FAR), default=0) + 2
         found += [_commented(line, column, said) for line in block]
     return found
 
@@ -136,14 +140,14 @@ def _commented(line: Line, column: int, said: set[str]) -> str:
     comment = line.note or (str(line.tag) if line.tag else "")
     if not comment:
         return line.code
+    padded = f"{line.code:<{column}}" if len(line.code) < column else f"{line.code}  "
     if line.tag and line.tag.text and comment not in said:
-        column_ = min(column, max(len(line.code) + 2, WIDTH - len(line.tag.text) - len(comment) - 6))
-        longer = f"{line.code:<{column_}}# {comment}  {line.tag.text}"
-        told = line.tag.text.replace(" ", "") in line.code.replace(" ", "")
         said.add(comment)
+        longer = f"{padded}# {comment}  {line.tag.text}"
+        told = line.tag.text.replace(" ", "") in line.code.replace(" ", "")
         if len(longer) <= WIDTH and not told:
-            return f"{line.code:<{column}}# {comment}  {line.tag.text}" if column + 4 < WIDTH else longer
-    return f"{line.code:<{column}}# {comment}"
+            return longer
+    return f"{padded}# {comment}"
 
 
 def primitives(statements: Iterable[Any]) -> set[str]:

@@ -82,12 +82,33 @@ class Values:
         base = access.base
         if base.op is CONST and not base.shape:
             return Number(base.value.item(), base.dtype), base.dtype
+        if base in self.inlined and not base.args:
+            return self._counted(access, task)
         if base in self.local and access.aligned(task.loops) == len(access.long()):
             return self.local[base]
         slot = self.slots[base]
         if slot.arena in ("", "arg") and not base.shape:
             return Name(self.ident(base)), base.dtype
         return Item(self.ident(base), offset_of(access, slot, self.sizes, self.variable(task))), base.dtype
+
+    def _counted(self, access: Access, task: Task) -> Typed:
+        """A value that only the loops' own indices make, or a size."""
+        base = access.base
+        if isinstance(base.op.spell, Extent):
+            return extent(base.attrs["dim"], self.sizes), "i64"
+        variable = self.variable(task)
+        at = tuple(self._along(along, variable) for along in access.index)
+        attrs = {k: self.plain(v) for k, v in base.attrs.items()}
+        return typed(as_expr(base.op.spell.expr(at=at, **attrs)), base.dtype), base.dtype
+
+    def _along(self, along: Along, variable: Callable[[int], Expr | None]) -> Expr:
+        name = variable(along.axis) if along.axis is not None else None
+        offset = self.sizes.resolved(along.offset)
+        terms = [(name, along.scale)] if name is not None else []
+        if isinstance(offset, Size):
+            terms += [(Name(n), c) for n, c in offset.terms]
+            offset = offset.const
+        return total(terms, offset)
 
     def variable(self, task: Task) -> Callable[[int], Expr | None]:
         """The loop variable of an axis of the task's domain; None for an axis without a loop."""
@@ -97,7 +118,7 @@ class Values:
     def operand(self, arg: Node, task: Task, domain: tuple[Dim, ...]) -> Typed:
         """An argument of a node of this task: an element, or the whole expression of an inlined node."""
         access = resolve(arg, broadcast_index(arg.shape, domain))
-        if access.base in self.inlined:
+        if access.base in self.inlined and access.base.args:
             return self.spelled(access.base, task, domain)
         return self.element(access, task)
 
@@ -110,14 +131,7 @@ class Values:
         wanted = spell.operands(tuple(a.type for a in node.args), node.type)
         pairs = [(a, self.operand(a, task, domain)) for a in node.args]
         operands = [cast(value, dtype) for (_, value), dtype in zip(pairs, wanted, strict=True)]
-        extra = self._indices(node, task, domain) if spell.indices else {}
-        return self._filled(node, spell.expr, operands, wanted, extra), node.dtype
-
-    def _indices(self, node: Node, task: Task, domain: tuple[Dim, ...]) -> dict[str, Any]:
-        shift = len(domain) - node.ndim
-        variable = self.variable(task)
-        at = tuple(variable(axis + shift) or Number(0, "i64") for axis in range(node.ndim))
-        return {"at": at, **{k: self.plain(v) for k, v in node.attrs.items()}}
+        return self._filled(node, spell.expr, operands, wanted), node.dtype
 
     def plain(self, value: Any) -> Any:
         """An attribute with its sizes as expressions or numbers."""
@@ -125,11 +139,11 @@ class Values:
             return tuple(self.plain(v) for v in value)
         return extent(value, self.sizes) if isinstance(value, Size) else value
 
-    def _filled(self, node: Node, expr: Any, operands: Sequence[Expr], dtypes: Sequence[str], extra: Any) -> Expr:
+    def _filled(self, node: Node, expr: Any, operands: Sequence[Expr], dtypes: Sequence[str]) -> Expr:
         """The spelling with operands in place; one that stands in it twice gets a line of its own."""
         holes = [o if isinstance(o, Number) else Name(f"?{n}") for n, o in enumerate(operands)]
         inner = dtypes[-1] if dtypes else node.dtype
-        shape = typed(as_expr(expr(*holes, **extra)), inner)
+        shape = typed(as_expr(expr(*holes)), inner)
         uses = _uses(shape)
         filled: dict[str, Expr] = {}
         for n, (arg, operand) in enumerate(zip(node.args, operands, strict=True)):
@@ -139,9 +153,6 @@ class Values:
 
     def _view(self, node: Node, task: Task, domain: tuple[Dim, ...]) -> Typed:
         return self.operand(node.args[0], task, domain)
-
-    def _extent(self, node: Node, task: Task, domain: tuple[Dim, ...]) -> Typed:
-        return extent(node.attrs["dim"], self.sizes), "i64"
 
     def _fold(self, node: Node, task: Task, domain: tuple[Dim, ...]) -> Typed:
         return cast(self.operand(node.args[0], task, domain), node.dtype), node.dtype
@@ -170,6 +181,8 @@ class Values:
 def never_negative(node: Node) -> bool:
     """Whether an index is known to be 0 or more: unsigned, counted, or checked from 0."""
     base = resolve(node, identity(node.ndim)).base
+    while base.op.name == "astype":
+        base = resolve(base.args[0], identity(base.ndim)).base
     return base.dtype.startswith("u") or base.op.name == "iota" or base.attrs.get("low") == 0
 
 
@@ -231,7 +244,6 @@ def _uses(e: Expr) -> dict[str, int]:
 SPELLED: dict[type, Callable[..., Typed]] = {
     Each: Values._each,
     View: Values._view,
-    Extent: Values._extent,
     Fold: Values._fold,
     Gather: Values._gather,
 }

@@ -1,6 +1,6 @@
-"""The operations: one declaration each, a file a family; importing them fills OPS and FUNCTIONS of graphc.graph."""
-
-# ruff: noqa: A004  the Array API's names are Python's own: abs, all, any, max, min, sum
+"""The operations: one declaration each, a file a family; importing them fills OPS and FUNCTIONS of
+graphc.graph.
+"""
 
 from graphc.ops.arith import (
     abs,

@@ -1,6 +1,8 @@
-"""Arguments as a user gives them, stages, axes and shapes, to the normal form that operations keep in attributes.
+"""Arguments as a user gives them, stages, axes and shapes, to the normal form that operations keep
+in attributes.
 
-The normal form: an axis is counted from 0, several axes are a sorted tuple, a shape is a tuple of sizes.
+The normal form: an axis is counted from 0, several axes are a sorted tuple, a shape is a tuple of
+sizes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ def stage(x: Any) -> Node:
 
 
 def axis_of(axis: Any, rank: int, shape: Sequence[Dim]) -> int:
-    """One axis counted from 0, of `rank` axes; raises ShapeError (G103) that tells `shape`, UsageError for no integer."""
+    """One axis counted from 0, of `rank` axes; raises ShapeError (G103) that tells `shape`,
+    UsageError for no integer.
+    """
     if isinstance(axis, bool) or not hasattr(axis, "__index__") or isinstance(axis, Node):
         raise UsageError(f"an axis is an integer, not {type(axis).__name__}")
     if not -rank <= (axis := index(axis)) < rank:
@@ -37,7 +41,9 @@ def axis_of(axis: Any, rank: int, shape: Sequence[Dim]) -> int:
 
 
 def axes_of(axis: Any, shape: Sequence[Dim], rank: int | None = None) -> tuple[int, ...]:
-    """Axes sorted and counted from 0, all of them for None; raises ShapeError (G103) when one comes twice."""
+    """Axes sorted and counted from 0, all of them for None; raises ShapeError (G103) when one comes
+    twice.
+    """
     rank = len(shape) if rank is None else rank
     if axis is None:
         return tuple(range(rank))

@@ -1,7 +1,7 @@
 """Elements picked and put by integer indices: take, x[...], one_hot, scatter_add.
 
-Negative indices count from the end, as in NumPy. Every index passes a check before memory is touched; labels, which
-must not be negative, pass a stricter one.
+Negative indices count from the end, as in NumPy. Every index passes a check before memory is
+touched; labels, which must not be negative, pass a stricter one.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ _check = declare(
 
 
 def checked(indices: Node, count: Dim, what: str = "index") -> Node:
-    """The indices as i64, after a check that each points into `count` elements; labels do not wrap around."""
+    """The indices as i64, after a check that each points into `count` elements; labels do not wrap
+    around.
+    """
     wraps = what == "index" and not indices.dtype.startswith("u")
     return astype(_check(indices, low=count * -1 if wraps else 0, high=count, what=what), "i64")
 
@@ -104,7 +106,9 @@ def _scatter_numpy(g: np.ndarray, *indices: np.ndarray, shape: tuple[int, ...]) 
 
 
 def _scatter_add_numpy(x: np.ndarray, values: np.ndarray, *indices: np.ndarray) -> np.ndarray:
-    """np.add.at, with values broadcast first: that function reads astray when values have fewer axes than indices."""
+    """np.add.at, with values broadcast first: that function reads astray when values have fewer
+    axes than indices.
+    """
     total = np.array(x, np.result_type(x, values))
     np.add.at(total, indices, np.broadcast_to(values, total[indices].shape))
     return total
@@ -114,13 +118,13 @@ def _no(indices: Sequence[Node]) -> tuple[None, ...]:
     return (None,) * len(indices)
 
 
-gather = declare(
+gather: Op = declare(
     Op(
         "gather", _gather_type, Gather(), lambda x, *i: x[i],
         lambda g, y, x, *i: (scatter(g, *i, shape=x.shape), *_no(i)),
     )
 )  # fmt: skip
-scatter = declare(
+scatter: Op = declare(
     Op(
         "scatter", _scatter_type, Scatter(), _scatter_numpy,
         lambda g, y, values, *i, shape: (gather(g, *i), *_no(i)),
@@ -137,7 +141,8 @@ def _spread(indices: Sequence[Node], dims: Sequence[Dim]) -> list[Node]:
 
 _index = declare(
     Op(
-        "index", _gather_type, Expand(lambda x, *i: gather(x, *_spread(i, x.shape))), lambda x, *i: x[i],
+        "index", _gather_type,
+        Expand(lambda x, *i: gather(x, *_spread(i, x.shape))), lambda x, *i: x[i],
         lambda g, y, x, *i: (_index_add(g, *i, shape=x.shape), *_no(i)),
     )
 )  # fmt: skip
@@ -150,7 +155,7 @@ def _index_add_define(g: Node, *indices: Node, shape: tuple[Dim, ...]) -> Node:
     return scatter(values, *_spread(indices, shape), shape=shape)
 
 
-_index_add = declare(
+_index_add: Op = declare(
     Op(
         "index_add", _scatter_type, Expand(_index_add_define), _scatter_numpy,
         lambda g, y, values, *i, shape: (_index(g, *i), *_no(i)),
@@ -174,9 +179,11 @@ _scatter_add = declare(
 
 @public
 def scatter_add(x: Node, indices: Any, values: Any) -> Node:
-    """`x` with `values` added at x[indices], as np.add.at does; a tuple of indices goes to the leading axes.
+    """`x` with `values` added at x[indices], as np.add.at does; a tuple of indices goes to the
+    leading axes.
 
-    Raises DTypeError for indices that are no integers; a computed index that points outside raises LabelError in a call.
+    Raises DTypeError for indices that are no integers; a computed index that points outside raises
+    LabelError in a call.
     """
     given = indices if isinstance(indices, tuple) else (indices,)
     return _scatter_add(x, values, *map(_as_index, given))
@@ -215,9 +222,11 @@ _take = declare(
 
 @public
 def take(x: Node, indices: Any, axis: int | None = None) -> Node:
-    """The elements of `x` at integer `indices` along `axis`, of all elements in row-major order for None.
+    """The elements of `x` at integer `indices` along `axis`, of all elements in row-major order for
+    None.
 
-    Raises DTypeError for indices that are no integers; one that points outside raises LabelError in a call.
+    Raises DTypeError for indices that are no integers; one that points outside raises LabelError in
+    a call.
     """
     x, axis = (ravel(stage(x)), 0) if axis is None else (stage(x), axis)
     return _take(x, _as_index(indices), axis=axis_of(axis, x.ndim, x.shape))
@@ -245,9 +254,11 @@ _one_hot = declare(Op("one_hot", _one_hot_type, Expand(_one_hot_define), _one_ho
 
 @public
 def one_hot(t: Node, num_classes: Any, dtype: Any = None) -> Node:
-    """Rows of the unit matrix for integer labels, shape (*t.shape, num_classes); `dtype` is the graph's by default.
+    """Rows of the unit matrix for integer labels, shape (*t.shape, num_classes); `dtype` is the
+    graph's by default.
 
-    Raises DTypeError for labels that are no integers; a label outside of 0..num_classes-1 raises LabelError in a call.
+    Raises DTypeError for labels that are no integers; a label outside of 0..num_classes-1 raises
+    LabelError in a call.
     """
     name = stage(t).graph.dtype if dtype is None else dtype_name(dtype)
     return _one_hot(t, num_classes=as_dim(num_classes), dtype=name)
@@ -258,7 +269,8 @@ def one_hot(t: Node, num_classes: Any, dtype: Any = None) -> Node:
 
 @public
 def index(x: Node, key: Any) -> Node:
-    """What x[key] means: integers, slices, None and Ellipsis as in NumPy, and integer arrays broadcast together.
+    """What x[key] means: integers, slices, None and Ellipsis as in NumPy, and integer arrays
+    broadcast together.
 
     Raises ShapeError or LabelError for what does not fit the shape, UsageError for a boolean mask.
     """
@@ -271,7 +283,9 @@ def index(x: Node, key: Any) -> Node:
 
 
 def _complete(key: Sequence[Any], shape: Sequence[Dim]) -> list[Any]:
-    """One item for each axis, beside None for new ones: Ellipsis and what is left out are whole slices."""
+    """One item for each axis, beside None for new ones: Ellipsis and what is left out are whole
+    slices.
+    """
     items = [_item(i) for i in key]
     dots = [i for i, item in enumerate(items) if item is Ellipsis] or [len(items)]
     named = [item for item in items if item is not None and item is not Ellipsis]
@@ -298,7 +312,7 @@ def _as_index(indices: Any) -> Any:
     dtype = dtype_name(found.dtype)
     if dtype == "bool":
         raise UsageError(
-            "a boolean mask would pick as many elements as it has true ones, and shapes are known before data comes",
+            "a boolean mask picks as many elements as it has true ones, which no shape can say",
             hint="gr.where(mask, x, 0) keeps the shape",
         )
     if dtype in ("f32", "f64"):
@@ -369,5 +383,6 @@ def _mixed(x: Node, items: list[Any], arrays: list[int]) -> Node:
     return _move_block(found, 0, found.ndim - len(rest), axes[0] if together else 0)
 
 
-# Note [Where picked axes go]. NumPy puts the axes that index arrays make where the first of them stood if the arrays, with
-# integers among them, stand side by side, and in front of all others if a slice or a new axis stands between them.
+# Note [Where picked axes go]. NumPy puts the axes that index arrays make where the first of them
+# stood if the arrays, with integers among them, stand side by side, and in front of all others if a
+# slice or a new axis stands between them.

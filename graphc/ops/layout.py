@@ -1,6 +1,7 @@
 """Where elements stand: reshape, transpose, broadcast, flip, and the indices and sizes themselves.
 
-All but `iota` and `size` are views or reshapes: they cost nothing, and their gradients are of their own kind.
+All but `iota` and `size` are views or reshapes: they cost nothing, and their gradients are of their
+own kind.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ShapeError, UsageError
+from graphc.errors import ShapeError
 from graphc.expr import Number
-from graphc.graph import Graph, Node, Op, declare, graph_of, public
+from graphc.graph import Graph, Node, Op, declare, public
 from graphc.ops.axes import axes_of, axis_of, quotient, stage
-from graphc.ops.spell import Along, Each, Expand, Extent, Place, Reshape, View, as_they_are
-from graphc.types import Dim, Size, Type, as_dim, as_shape, broadcast, product, promote, shape_text
+from graphc.ops.spell import Along, Each, Extent, Reshape, View, as_they_are
+from graphc.types import Dim, Size, Type, as_dim, as_shape, broadcast, product, shape_text
 
 
 def _view(
@@ -44,19 +45,20 @@ def _reshape_type(x: Type, shape: tuple[Dim, ...]) -> Type:
     if not _same_count(x.shape, shape):
         old, new = map(shape_text, (x.shape, shape))
         raise ShapeError(
-            f"{old} cannot be reshaped to {new}: {product(x.shape)} elements are not {product(shape)}",
+            f"{old} cannot be reshaped to {new}: "
+            f"{product(x.shape)} elements are not {product(shape)}",
             code="G104",
         )
     return Type(x.dtype, shape)
 
 
-_reshape = declare(
+_reshape: Op = declare(
     Op(
         "reshape",
         _reshape_type,
         Reshape(),
         lambda x, shape: np.reshape(x, shape),
-        lambda g, y, x, shape: (reshape(g, x.shape),),
+        lambda g, y, x, shape: (_reshape(g, shape=x.shape),),
     )
 )
 
@@ -95,7 +97,7 @@ def ravel(x: Node) -> Node:
 
 # Axes in another order, more or fewer of them
 
-_transpose = _view(
+_transpose: Op = _view(
     "transpose",
     lambda x, axes: Type(x.dtype, tuple(x.shape[a] for a in axes)),
     lambda x, y, axes: tuple(Along(axes.index(i)) for i in range(x.rank)),
@@ -110,7 +112,8 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 @public
 def transpose(x: Node, axes: Any = None, *more: Any) -> Node:
-    """`x` with its axes in the order `axes`, reversed when None; a scalar or a vector reversed is `x` itself.
+    """`x` with its axes in the order `axes`, reversed when None; a scalar or a vector reversed is
+    `x` itself.
 
     Raises ShapeError (G103) when `axes` does not name each axis once.
     """
@@ -155,7 +158,7 @@ def _widened(x: Type, axis: tuple[int, ...]) -> Type:
     return Type(x.dtype, tuple(1 if i in axis else next(dims) for i in range(x.rank + len(axis))))
 
 
-_expand_dims = _view(
+_expand_dims: Op = _view(
     "expand_dims",
     _widened,
     lambda x, y, axis: tuple(Along(i) for i in range(y.rank) if i not in axis),
@@ -186,7 +189,7 @@ def _squeeze_index(x: Type, y: Type, axis: tuple[int, ...]) -> tuple[Along, ...]
     return tuple(Along(None) if i in axis else Along(next(kept)) for i in range(x.rank))
 
 
-_squeeze = _view(
+_squeeze: Op = _view(
     "squeeze",
     _squeeze_type,
     _squeeze_index,
@@ -197,7 +200,9 @@ _squeeze = _view(
 
 @public
 def squeeze(x: Node, axis: Any = None) -> Node:
-    """`x` without the axes `axis`, which have size 1; None drops all of those. Raises ShapeError (G103)."""
+    """`x` without the axes `axis`, which have size 1; None drops all of those. Raises ShapeError
+    (G103).
+    """
     ones = tuple(i for i, d in enumerate(stage(x).shape) if d == 1)
     axes = ones if axis is None else axes_of(axis, x.shape)
     return _squeeze(x, axis=axes) if axes else x
@@ -230,7 +235,7 @@ def broadcast_to(x: Node, shape: Any) -> Node:
     return _broadcast_to(x, shape=as_shape(shape))
 
 
-_flip = _view(
+_flip: Op = _view(
     "flip",
     lambda x, axis: x,
     lambda x, y, axis: tuple(
@@ -243,7 +248,9 @@ _flip = _view(
 
 @public
 def flip(x: Node, axis: Any = None) -> Node:
-    """`x` with the order of elements along `axis` reversed, along all axes for None; raises ShapeError (G103)."""
+    """`x` with the order of elements along `axis` reversed, along all axes for None; raises
+    ShapeError (G103).
+    """
     axes = axes_of(axis, stage(x).shape)
     return _flip(x, axis=axes) if axes else x
 
@@ -279,7 +286,9 @@ _iota = declare(
 
 
 def iota(like: Node, shape: Sequence[Dim], axes: tuple[int, ...]) -> Node:
-    """The position of each element, counted in row-major order over `axes` alone, in the graph of `like`."""
+    """The position of each element, counted in row-major order over `axes` alone, in the graph of
+    `like`.
+    """
     return like.graph.add(_iota, (), {"shape": tuple(shape), "axes": axes})
 
 

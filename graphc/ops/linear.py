@@ -1,7 +1,7 @@
 """Products of vectors and matrices: matmul, outer, dot.
 
-`matmul` takes all that NumPy's does and is what users and gradients write; `product`, of matrices alone, is what the
-planner lays out.
+`matmul` takes all that NumPy's does and is what users and gradients write; `product`, of matrices
+alone, is what the planner lays out.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import numpy as np
 from graphc.errors import DTypeError, ShapeError
 from graphc.graph import Node, Op, declare, graph_of, public
 from graphc.ops.arith import multiply
-from graphc.ops.layout import broadcast_to, expand_dims, matrix_transpose, ravel, reshape, squeeze
+from graphc.ops.layout import expand_dims, matrix_transpose, ravel, reshape, squeeze
 from graphc.ops.spell import Expand, Product
-from graphc.types import Dim, Type, broadcast, product as multiplied, promote, shape_text
+from graphc.types import Dim, Type, broadcast, promote, shape_text
+from graphc.types import product as multiplied
 
 
 def _matmul_type(
@@ -30,7 +31,8 @@ def _matmul_type(
     inner = a.shape[-1], b.shape[-2 if b.rank > 1 else 0]
     if inner[0] != inner[1]:
         raise ShapeError(
-            f"{names[0]} has shape {shape_text(a.shape)} but {names[1]} has shape {shape_text(b.shape)}; "
+            f"{names[0]} has shape {shape_text(a.shape)} but "
+            f"{names[1]} has shape {shape_text(b.shape)}; "
             f"inner sizes {inner[0]} != {inner[1]}",
             code="G101",
         )
@@ -113,7 +115,8 @@ _matmul = declare(
 def matmul(a: Any, b: Any) -> Node:
     """The matrix product of vectors, matrices, or batches of matrices whose leading axes broadcast.
 
-    Raises ShapeError (G101) when inner sizes differ or an argument is a scalar, DTypeError for bool.
+    Raises ShapeError (G101) when inner sizes differ or an argument is a scalar, DTypeError for
+    bool.
     """
     left, right = graph_of(a, b).lift((a, b))
     names = (left.name or "the first argument", right.name or "the second")
@@ -123,7 +126,9 @@ def matmul(a: Any, b: Any) -> Node:
 
 @public
 def dot(a: Any, b: Any) -> Node:
-    """The inner product of vectors, the product of matrices; a scalar multiplies. Raises ShapeError beyond that."""
+    """The inner product of vectors, the product of matrices; a scalar multiplies. Raises ShapeError
+    beyond that.
+    """
     left, right = graph_of(a, b).lift((a, b))
     if right.ndim > 2:
         raise ShapeError(

@@ -1,4 +1,5 @@
-"""Softmax and losses: each one stage of the user's graph, with the gradient that its formula has on paper.
+"""Softmax and losses: each one stage of the user's graph, with the gradient that its formula has on
+paper.
 
 Class labels are checked to be in range before they index. Means divide by the size at run time.
 """
@@ -14,11 +15,11 @@ from graphc.graph import OPS, Node, Op, declare, public
 from graphc.ops.arith import astype, equal, logical_and, maximum, square, where
 from graphc.ops.axes import axes_of, stage
 from graphc.ops.index import checked, gather, one_hot
-from graphc.ops.layout import broadcast_to, expand_dims, iota
+from graphc.ops.layout import expand_dims, iota
 from graphc.ops.maths import exp, log, sigmoid, softplus
-from graphc.ops.reduce import count, logsumexp, mean, shifted, sum
+from graphc.ops.reduce import count, logsumexp, mean, shifted, shifted_numpy, sum
 from graphc.ops.spell import Expand
-from graphc.types import Dim, Type, broadcast, floating, promote, shape_text
+from graphc.types import Dim, Type, floating, promote, shape_text
 
 Axes = tuple[int, ...]
 
@@ -41,14 +42,17 @@ def _log_softmax_define(x: Node, axis: Axes) -> Node:
 
 
 def _log_softmax_numpy(x: np.ndarray, axis: Axes) -> np.ndarray:
-    x = x / np.ones((), x.dtype)
-    z = x - np.max(x, axis=axis, keepdims=True)
+    z, _ = shifted_numpy(x, axis)
     return z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))
+
+
+def _softmax_numpy(x: np.ndarray, axis: Axes) -> np.ndarray:
+    return np.exp(_log_softmax_numpy(x, axis))
 
 
 _softmax = declare(
     Op(
-        "softmax", _float, Expand(_softmax_define), lambda x, axis: np.exp(_log_softmax_numpy(x, axis)),
+        "softmax", _float, Expand(_softmax_define), _softmax_numpy,
         lambda g, y, x, axis: (y * (g - sum(g * y, axis, keepdims=True)),),
     )
 )  # fmt: skip
@@ -76,14 +80,17 @@ def log_softmax(x: Node, axis: Any = -1) -> Node:
 
 
 def _labelled(scores: Type, labels: Type) -> tuple[Dim, ...]:
-    """The shape of the labels, which is that of the scores without classes; raises ShapeError, DTypeError."""
+    """The shape of the labels, which is that of the scores without classes; raises ShapeError,
+    DTypeError.
+    """
     if labels.is_float or labels.dtype == "bool":
         raise DTypeError(
             f"class labels are integers, not {labels}", hint="gr.astype(labels, 'int64')"
         )
     if not scores.rank or scores.shape[:-1] != labels.shape:
         raise ShapeError(
-            f"scores of shape {shape_text(scores.shape)} do not fit labels of shape {shape_text(labels.shape)}",
+            f"scores of shape {shape_text(scores.shape)} do not fit "
+            f"labels of shape {shape_text(labels.shape)}",
             hint="labels have one axis less, the one of the classes",
         )
     return labels.shape
@@ -139,7 +146,8 @@ def _cross_entropy_type(logits: Type, labels: Type, weights: Type | None = None)
     shape = _labelled(logits, labels)
     if weights is not None and weights.shape != shape:
         raise ShapeError(
-            f"weights of shape {shape_text(weights.shape)} do not fit labels of shape {shape_text(shape)}"
+            f"weights of shape {shape_text(weights.shape)} do not fit "
+            f"labels of shape {shape_text(shape)}"
         )
     return Type(floating(promote(logits.dtype, weights.dtype) if weights else logits.dtype))
 
@@ -182,10 +190,11 @@ _cross_entropy = declare(
 
 @public
 def cross_entropy(logits: Node, labels: Any, weights: Any = None) -> Node:
-    """The mean of -log softmax(logits) at integer `labels`; with `weights` w of the rows, sum(w l) / sum(w).
+    """The mean of -log softmax(logits) at integer `labels`; with `weights` w of the rows, sum(w l)
+    / sum(w).
 
-    `logits` (..., classes), `labels` and `weights` (...). Raises ShapeError or DTypeError for what does not fit; a label
-    that is not one of the classes raises LabelError in a call.
+    `logits` (..., classes), `labels` and `weights` (...). Raises ShapeError or DTypeError for what
+    does not fit; a label that is not one of the classes raises LabelError in a call.
     """
     return _cross_entropy(logits, _labels(labels), *(() if weights is None else (weights,)))
 
@@ -234,10 +243,12 @@ _hinge = declare(Op("hinge", _hinge_type, Expand(_hinge_define), _hinge_numpy, _
 
 @public
 def hinge(scores: Node, labels: Any, margin: float = 1.0) -> Node:
-    """The multi-class SVM loss: the mean over rows of sum over j != y of max(0, s_j - s_y + margin).
+    """The multi-class SVM loss: the mean over rows of sum over j != y of max(0, s_j - s_y +
+    margin).
 
-    `scores` (..., classes), integer `labels` (...). Source: Weston & Watkins 1999, as in the CS231n notes, "Linear
-    Classification". Raises ShapeError, DTypeError; a label that is not one of the classes raises LabelError in a call.
+    `scores` (..., classes), integer `labels` (...). Source: Weston & Watkins 1999, as in the CS231n
+    notes, "Linear Classification". Raises ShapeError, DTypeError; a label that is not one of the
+    classes raises LabelError in a call.
     """
     return _hinge(scores, _labels(labels), margin=float(margin))
 
@@ -246,7 +257,7 @@ def hinge(scores: Node, labels: Any, margin: float = 1.0) -> Node:
 
 
 def _paired(prediction: Type, target: Type) -> Type:
-    """One shape, or a scalar target: (n,) against (n, 1) is a mistake that broadcasting would hide."""
+    """One shape, or a scalar target; broadcasting (n,) against (n, 1) would hide a mistake."""
     if target.shape not in (prediction.shape, ()):
         texts = (
             f"{shape_text(prediction.shape)} but the target has shape {shape_text(target.shape)}"
@@ -284,7 +295,8 @@ _squared_error = declare(
 
 @public
 def squared_error(prediction: Node, target: Any, *, reduction: str = "mean") -> Node:
-    """(prediction - target)**2, its mean over all elements or, with reduction="sum", its sum (the SSR).
+    """(prediction - target)**2, its mean over all elements or, with reduction="sum", its sum (the
+    SSR).
 
     Both have one shape, or the target is a scalar; raises ShapeError.
     """
@@ -319,7 +331,8 @@ _binary_cross_entropy = declare(
 
 @public
 def binary_cross_entropy(logits: Node, target: Any, *, reduction: str = "mean") -> Node:
-    """-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for logits x and targets t from 0 to 1, its mean or its sum.
+    """-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for logits x and targets t from 0 to 1, its
+    mean or its sum.
 
     Both have one shape, or the target is a scalar; raises ShapeError.
     """
@@ -348,7 +361,8 @@ _l2 = declare(
 def l2(*params: Node, strength: Any = 1.0) -> Node:
     """The L2 penalty strength * (sum(W1**2) + sum(W2**2) + ...) of one param or more.
 
-    `strength` is a number or a stage. Source: the CS231n notes, "Linear Classification", without a factor 1/2.
+    `strength` is a number or a stage. Source: the CS231n notes, "Linear Classification", without a
+    factor 1/2.
     """
     if not params:
         raise UsageError("l2 takes one param or more")

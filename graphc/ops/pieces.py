@@ -1,6 +1,7 @@
 """Parts of arrays: slices, and arrays made of pieces, each the other's gradient.
 
-Slices are kept in numbers that wrap no more. Along a named size they are affine: their steps are 1 or -1.
+Slices are kept in numbers that wrap no more. Along a named size they are affine: their steps are 1
+or -1.
 """
 
 from __future__ import annotations
@@ -49,14 +50,16 @@ def _slice_numpy(x: np.ndarray, starts: Any, stops: Any, steps: Any) -> np.ndarr
     for need in slice_needs(x.shape, starts, stops, steps):
         if need < 0:
             raise ShapeError(f"a slice reaches outside of shape {shape_text(x.shape)}", code="G104")
-    counts = map(_count, starts, stops, steps)
+    counts: Any = map(_count, starts, stops, steps)
     return x[tuple(map(run, starts, counts, steps))]
 
 
 def slice_needs(
     shape: Sequence[Dim], starts: Ints, stops: Ints, steps: tuple[int, ...]
 ) -> list[Any]:
-    """Sizes that must not be negative for the slice to lie inside; only those with names can fail at run time."""
+    """Sizes that must not be negative for the slice to lie inside; only those with names can fail
+    at run time.
+    """
     needs: list[Any] = []
     for size_, start, stop, step in zip(shape, starts, stops, steps, strict=True):
         count = _count(start, stop, step)
@@ -81,7 +84,9 @@ slice_ = declare(
         _slice_vjp,
     )
 )
-"""x[start:stop:step] on every axis, in numbers that wrap no more: a stop of -1 lies before the first element."""
+"""x[start:stop:step] on every axis, in numbers that wrap no more: a stop of -1 lies before the
+first element.
+"""
 
 
 def part(x: Node, starts: Ints, shape: Sequence[Dim], steps: tuple[int, ...] | None = None) -> Node:
@@ -168,7 +173,9 @@ _concat = declare(
 
 @public
 def concat(arrays: Sequence[Any], axis: int | None = 0) -> Node:
-    """The arrays one after the other along `axis`, flattened first for None; raises ShapeError (G102, G103)."""
+    """The arrays one after the other along `axis`, flattened first for None; raises ShapeError
+    (G102, G103).
+    """
     nodes = _nodes(arrays)
     if axis is None:
         nodes, axis = tuple(map(ravel, nodes)), 0

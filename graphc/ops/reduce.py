@@ -1,7 +1,8 @@
-"""Reductions over axes: sums, products, extremes and where they are, means and the logarithm of a sum of exponentials.
+"""Reductions over axes: sums, products, extremes and where they are, means and the logarithm of a
+sum of exponentials.
 
-The gradient of an extreme goes to exactly one element, the first in row-major order. Element types are NumPy's: sums of
-small integers are 64 bits wide, means of integers are f64.
+The gradient of an extreme goes to exactly one element, the first in row-major order. Element types
+are NumPy's: sums of small integers are 64 bits wide, means of integers are f64.
 """
 
 from __future__ import annotations
@@ -108,13 +109,13 @@ def _fold(name: str, infer: Any, combine: Any, start: Any, means: Any, vjp: Any 
 
 
 # fmt: off
-#     name    type    acc, x                       starts at             means    local gradient
-_fold("sum",  _wide,  lambda acc, x: acc + x,      lambda dtype: 0,      np.sum,  _sum_vjp)
-_fold("prod", _wide,  lambda acc, x: acc * x,      lambda dtype: 1,      np.prod, _prod_vjp)
-_fold("max",  _some,  primitive("maximum"),        _lowest,              np.max,  _extreme_vjp("argmax"))
-_fold("min",  _some,  primitive("minimum"),        _highest,             np.min,  _extreme_vjp("argmin"))
-_fold("any",  _truth, lambda acc, x: acc | x,      lambda dtype: False,  np.any)
-_fold("all",  _truth, lambda acc, x: acc & x,      lambda dtype: True,   np.all)
+#     name    type    acc, x                   starts at         means    local gradient
+_fold("sum",  _wide,  lambda acc, x: acc + x,  lambda dtype: 0,  np.sum,  _sum_vjp)
+_fold("prod", _wide,  lambda acc, x: acc * x,  lambda dtype: 1,  np.prod, _prod_vjp)
+_fold("max",  _some,  primitive("maximum"),    _lowest,          np.max,  _extreme_vjp("argmax"))
+_fold("min",  _some,  primitive("minimum"),    _highest,         np.min,  _extreme_vjp("argmin"))
+_fold("any",  _truth, lambda acc, x: acc | x,  lambda dtype: False, np.any)
+_fold("all",  _truth, lambda acc, x: acc & x,  lambda dtype: True, np.all)
 # fmt: on
 
 
@@ -122,7 +123,9 @@ _fold("all",  _truth, lambda acc, x: acc & x,      lambda dtype: True,   np.all)
 
 
 def _others_define(x: Node, axis: Axes) -> Node:
-    """Division where nothing is zero, else only the lone zero's element has a product: Note [Others]."""
+    """Division where nothing is zero, else only the lone zero's element has a product: Note
+    [Others].
+    """
     zero = equal(x, 0)
     safe = where(zero, 1, x)
     zeros, whole = sum(zero, axis, keepdims=True), prod(safe, axis, keepdims=True)
@@ -137,7 +140,9 @@ def _others_numpy(x: np.ndarray, axis: Axes) -> np.ndarray:
 
 
 def _others_vjp(g: Node, y: Node, x: Node, axis: Axes) -> tuple[Node]:
-    """Row i of `pairs` is x with element i replaced by 1, so that its `others` leave out two; Note [Others]."""
+    """Row i of `pairs` is x with element i replaced by 1, so that its `others` leave out two; Note
+    [Others].
+    """
     n = len(axis)
     rows = tuple(x.shape[a] for a in axis)
     lead, inner = tuple(range(n)), tuple(n + a for a in axis)
@@ -152,7 +157,9 @@ def _others_vjp(g: Node, y: Node, x: Node, axis: Axes) -> tuple[Node]:
 _others = declare(
     Op("others", lambda x, axis: x, Expand(_others_define), _others_numpy, _others_vjp)
 )
-"""For each element, the product of all others along `axis`: the gradient of a product, exact where elements are 0."""
+"""For each element, the product of all others along `axis`: the gradient of a product, exact where
+elements are 0.
+"""
 
 
 # Where the extremes are
@@ -192,7 +199,9 @@ _locate("argmin", "min", np.argmin)
 
 
 def count(x: Node, axis: Axes, dtype: str) -> Any:
-    """How many elements lie along `axis`: a number where it is literal, else a stage of `dtype` as it is at run time."""
+    """How many elements lie along `axis`: a number where it is literal, else a stage of `dtype` as
+    it is at run time.
+    """
     dims = [x.shape[a] for a in axis]
     literal = multiplied(d for d in dims if isinstance(d, int))
     named = [d for d in dims if isinstance(d, Size)]
@@ -226,6 +235,14 @@ def shifted(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
     return x - m, exp(x - m), m
 
 
+def shifted_numpy(x: np.ndarray, axis: Axes) -> tuple[np.ndarray, np.ndarray]:
+    """What x - m and m are in NumPy."""
+    x = x.astype(DTYPES[floating(dtype_name(x.dtype))])
+    top = np.max(x, axis=axis, keepdims=True)
+    m = np.where(np.isinf(top), x.dtype.type(0), top)
+    return x - m, m
+
+
 def _logsumexp_define(x: Node, axis: Axes, keepdims: bool) -> Node:
     _, e, m = shifted(astype(x, floating(x.dtype)), axis)
     total = log(sum(e, axis, keepdims=True)) + m
@@ -233,10 +250,8 @@ def _logsumexp_define(x: Node, axis: Axes, keepdims: bool) -> Node:
 
 
 def _logsumexp_numpy(x: np.ndarray, axis: Axes, keepdims: bool) -> np.ndarray:
-    x = x.astype(DTYPES[floating(dtype_name(x.dtype))])
-    top = np.max(x, axis=axis, keepdims=True)
-    m = np.where(np.isinf(top), 0, top)
-    total = np.log(np.sum(np.exp(x - m), axis=axis, keepdims=True)) + m
+    z, m = shifted_numpy(x, axis)
+    total = np.log(np.sum(np.exp(z), axis=axis, keepdims=True)) + m
     return total if keepdims else np.squeeze(total, axis)
 
 
@@ -258,7 +273,9 @@ def _reduction(name: str, x: Any, axis: Any, keepdims: bool) -> Node:
 
 @public
 def sum(x: Node, axis: Any = None, *, dtype: Any = None, keepdims: bool = False) -> Node:
-    """The sum along `axis` (an int, several, or None for all); integers are summed in 64 bits, nothing sums to 0."""
+    """The sum along `axis` (an int, several, or None for all); integers are summed in 64 bits,
+    nothing sums to 0.
+    """
     return _reduction("sum", x if dtype is None else astype(x, dtype), axis, keepdims)
 
 
@@ -276,7 +293,8 @@ def mean(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
 
 @public
 def max(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
-    """The maximum along `axis`, NaN if there is one; its gradient goes to the first of equal elements.
+    """The maximum along `axis`, NaN if there is one; its gradient goes to the first of equal
+    elements.
 
     Raises ShapeError (G106) when there is no element.
     """
@@ -285,7 +303,8 @@ def max(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
 
 @public
 def min(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
-    """The minimum along `axis`, NaN if there is one; its gradient goes to the first of equal elements.
+    """The minimum along `axis`, NaN if there is one; its gradient goes to the first of equal
+    elements.
 
     Raises ShapeError (G106) when there is no element.
     """
@@ -306,24 +325,31 @@ def all(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
 
 @public
 def argmax(x: Node, axis: int | None = None, *, keepdims: bool = False) -> Node:
-    """The index of the first maximum along one axis, of all elements in row-major order for None: i64."""
+    """The index of the first maximum along one axis, of all elements in row-major order for None:
+    i64.
+    """
     return _reduction("argmax", x, axis, keepdims)
 
 
 @public
 def argmin(x: Node, axis: int | None = None, *, keepdims: bool = False) -> Node:
-    """The index of the first minimum along one axis, of all elements in row-major order for None: i64."""
+    """The index of the first minimum along one axis, of all elements in row-major order for None:
+    i64.
+    """
     return _reduction("argmin", x, axis, keepdims)
 
 
 @public
 def logsumexp(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
-    """log(sum(exp(x))) along `axis` without overflow; -inf where all elements are -inf, inf where one is inf."""
+    """log(sum(exp(x))) along `axis` without overflow; -inf where all elements are -inf, inf where
+    one is inf.
+    """
     return _reduction("logsumexp", x, axis, keepdims)
 
 
-# Note [Others]. The gradient of a product with respect to x[i] is the product of all x[j], j != i. That is y / x[i] only
-# where x[i] is not 0. With one zero among the elements, only that element has a product of others that is not 0; with
-# two or more, none has. So one division and one count of zeros give the gradient in linear time. Its own gradient needs
-# products that leave out two elements: they are the `others` of rows in which one element is replaced by 1, which is
-# quadratic, but exact and closed under differentiation.
+# Note [Others]. The gradient of a product with respect to x[i] is the product of all x[j], j != i.
+# That is y / x[i] only where x[i] is not 0. With one zero among the elements, only that element has
+# a product of others that is not 0; with two or more, none has. So one division and one count of
+# zeros give the gradient in linear time. Its own gradient needs products that leave out two
+# elements: they are the `others` of rows in which one element is replaced by 1, which is quadratic,
+# but exact and closed under differentiation.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from graphc.graph import Node
 from graphc.plan.access import Access
 from graphc.plan.tasks import Task, Tasks
-from graphc.types import Dim
+from graphc.types import Dim, Size
 
 
 @dataclass(eq=False)
@@ -118,12 +118,17 @@ class _Builder:
         bases = _bases(task)
         walls = {self._item(t, depth) for t in before if self.path[t][:depth] == path}
         for item in reversed(block):
-            fits = isinstance(item, Loop) and item.extent == extent and not item.touched.isdisjoint(bases)
-            if fits and self._may_join(item, task, depth, before):  # type: ignore[arg-type]
+            if self._suits(item, extent, bases) and self._may_join(item, task, depth, before):  # type: ignore[arg-type]
                 return item  # type: ignore[return-value]
             if item in walls:
                 return None
         return None
+
+    def _suits(self, item: Leaf | Loop, extent: Dim, bases: set[Node]) -> bool:
+        """Whether a loop runs as often and has a value in common; rows of one named size always belong together."""
+        if not isinstance(item, Loop) or item.extent != extent:
+            return False
+        return isinstance(extent, Size) or not item.touched.isdisjoint(bases)
 
     def _item(self, task: Task, depth: int) -> Leaf | Loop:
         path = self.path[task]
@@ -180,7 +185,8 @@ class _Builder:
 
     def _position(self, task: Task, block: Block, depth: int, before: list[Task]) -> int:
         """The end of the block; for scalars and stores right behind the last item that they need."""
-        early = (not task.loops and depth == 0 and not task.opaque) or task.state is not None
+        scalar = not task.loops and depth == 0 and not task.opaque
+        early = scalar or task.state is not None or task.node.op.effect == "assert"
         if not early or self.plain:
             return len(block)
         walls = {self._item(t, depth) for t in before}

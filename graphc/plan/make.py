@@ -122,6 +122,8 @@ def numbered(joint: Joint, parts: Mapping[str, Part]) -> tuple[dict[Node, int], 
     chiefs: dict[Node, int] = {}
     for node in lines:
         chief = graph.part_of.get(node, node)
+        if chief not in graph.texts:
+            continue
         numbers[node] = chiefs.setdefault(chief, len(chiefs) + 1)
     for node in reversed(graph.nodes):
         if node not in numbers and node in forward:

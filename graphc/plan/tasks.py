@@ -94,8 +94,15 @@ def _needed(joint: Joint, targets: Iterable[Node], given: set[Node]) -> list[Nod
         node = stack.pop()
         if node not in found and not node.is_leaf and node not in given:
             found.add(node)
-            stack += [resolve(a).base for a in node.args]
+            stack += _bases(node)
     return sorted(found, key=lambda n: n.index)
+
+
+def _bases(node: Node) -> list[Node]:
+    """The values that a node reads."""
+    if isinstance(node.op.spell, Gather):
+        return [a.base for a in gather_reads(node)]
+    return [resolve(a).base for a in node.args]
 
 
 def _inlined(nodes: list[Node], kept: set[Node]) -> set[Node]:
@@ -103,6 +110,8 @@ def _inlined(nodes: list[Node], kept: set[Node]) -> set[Node]:
     depth: dict[Node, int] = {}
     inlined: set[Node] = set()
     for node in nodes:
+        if not node.args:
+            inlined.add(node)
         depth[node] = 1 + max((depth[a] for a in node.args if a in inlined), default=0)
         if node not in kept and _may_inline(node, readers.get(node, [])) and depth[node] <= INLINE_DEPTH:
             inlined.add(node)
@@ -167,12 +176,13 @@ def gather_reads(node: Node) -> tuple[Access, ...]:
     """The indices of a gather at the leading axes of its result, then what it picks from."""
     x, *indices = node.args
     rank = indices[0].ndim
-    picked = tuple(_counted(i) or Along(None) for i in indices)
+    picked = tuple(counted(i) or Along(None) for i in indices)
     rest = tuple(Along(rank + r) for r in range(x.ndim - len(indices)))
-    return (*(resolve(i, identity(rank)) for i in indices if not _counted(i)), resolve(x, picked + rest))
+    source = resolve(x, picked + rest)
+    return (*(resolve(i, identity(rank)) for i in indices if not counted(i)), source)
 
 
-def _counted(index: Node) -> Along | None:
+def counted(index: Node) -> Along | None:
     """The loop that an index follows, where it merely counts along one axis."""
     access = resolve(index)
     if access.base.op.name != "iota" or not access.whole or len(access.base.attrs["axes"]) != 1:
@@ -181,13 +191,13 @@ def _counted(index: Node) -> Along | None:
 
 
 def _gather(node: Node, inlined: set[Node]) -> Task:
-    return Task(node, node.shape, gather_reads(node))
+    return Task(node, node.shape, tuple(a for a in gather_reads(node) if a.base not in inlined))
 
 
 def _scatter(node: Node, inlined: set[Node]) -> Task:
     g, *indices = node.args
     reads = [resolve(g)] + [resolve(i, identity(i.ndim)) for i in indices]
-    return Task(node, g.shape, tuple(reads), opaque=True)
+    return Task(node, g.shape, tuple(r for r in reads if r.base not in inlined), opaque=True)
 
 
 def _product(node: Node, inlined: set[Node]) -> Task:
@@ -217,7 +227,8 @@ def _work(node: Node) -> int | None:
 
 
 def _opaque(node: Node, inlined: set[Node]) -> Task:
-    return Task(node, node.shape, tuple(resolve(a) for a in node.args), opaque=True)
+    reads = [resolve(a) for a in node.args]
+    return Task(node, node.shape, tuple(r for r in reads if r.base not in inlined), opaque=True)
 
 
 FORMS = {

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphc.graph import OPS, Node
+from graphc.graph import Node
 from graphc.ops import (
-    abs, broadcast_to, logical_and, logical_or, maximum, minimum, permute_dims, positive, reciprocal, relu, reshape,
-    square, where
+    abs, astype, broadcast_to, logical_and, logical_or, maximum, minimum, permute_dims, positive, reciprocal, relu,
+    reshape, square, where
 )  # fmt: skip
 from graphc.rules.rule import Found, Rule, Table, holes, loose, rule
 
@@ -49,7 +49,7 @@ def _lossless(found: Found) -> bool:
 
 
 def _cast(found: Found) -> Node:
-    return OPS["astype"](found["x"], dtype=found["root"].dtype)
+    return astype(found["x"], found["root"].dtype)
 
 
 def _of_one(name: str) -> Rule:

@@ -83,8 +83,8 @@ def _folded(walk: Walk, node: Node, args: tuple[Node, ...], fired: list[Fired]) 
     values = [constant_of(a) for a in args]
     if node.is_leaf or node.op.effect or not values or len(node.types) != 1 or any(v is None for v in values):
         return None
-    size = node.type.size if not node.type.names() else FOLDED + 1
-    if size > FOLDED or size > max(v.size for v in values if v is not None):
+    size = node.type.size
+    if not isinstance(size, int) or size > min(FOLDED, max(v.size for v in values if v is not None)):
         return None
     copied = walk.copy(node, args)
     try:
@@ -120,7 +120,7 @@ def _expanding(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
     if not isinstance(node.op.spell, Expand):
         return None
     before = len(walk.graph)
-    whole = node.op.spell.define(*args, **node.attrs)
+    whole: Node = node.op.spell.define(*args, **node.attrs)
     walk.parts.update((part, whole) for part in _made_since(before, whole) if part is not whole)
     return whole
 

@@ -165,7 +165,7 @@ def _heirs(walk: Walk, alive: set[Node]) -> dict[Node, Node]:
 def _lines(heirs: Mapping[Node, Node]) -> dict[Node, tuple[Place, ...]]:
     """The lines of all the stages that a new one inherits from, its own first."""
     found: dict[Node, dict[Place, None]] = {new: dict.fromkeys(new.where) for new in heirs.values()}
-    for old, new in reversed(heirs.items()):
+    for old, new in sorted(heirs.items(), key=lambda item: item[0].index):
         if new.op is not CONST:
             found[new].update(dict.fromkeys(old.where))
     return {new: tuple(lines) for new, lines in found.items()}

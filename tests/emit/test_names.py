@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from graphc.emit.names import LONGEST, Names
 
-NASTY = st.one_of(st.text(), st.sampled_from(["range", "class", "match", "d_x", "d_x2", "_", "f32", "x1", "x1_2", "__debug__"]))
+NASTY = st.one_of(
+    st.text(),
+    st.sampled_from(
+        ["range", "class", "match", "d_x", "d_x2", "_", "f32", "x1", "x1_2", "__debug__"]
+    ),
+)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +48,21 @@ def test_text_becomes_the_nearest_identifier(wanted, found):
     assert Names().fresh(wanted) == found
 
 
-@pytest.mark.parametrize("wanted", ["class", "lambda", "match", "None", "range", "print", "min", "int"])
+@pytest.mark.parametrize(
+    "wanted", ["class", "lambda", "match", "None", "range", "print", "min", "int"]
+)
 def test_words_of_python_get_an_underscore(wanted):
     assert Names().fresh(wanted) == wanted + "_"
 
 
 def test_words_of_the_module_get_an_underscore():
     names = Names(["f32", "i", "work"])
-    assert [names.fresh(w) for w in ("f32", "i", "work", "f32_")] == ["f32_", "i_", "work_", "f32_2"]
+    assert [names.fresh(w) for w in ("f32", "i", "work", "f32_")] == [
+        "f32_",
+        "i_",
+        "work_",
+        "f32_2",
+    ]
 
 
 def test_clashes_are_numbered_apart_from_a_digit():

@@ -1,4 +1,4 @@
-"""What the samples' calls mean in NumPy and in PyTorch, where these have no function of the name."""
+"""What the samples' calls mean in NumPy and PyTorch, where these have no function of the name."""
 
 from __future__ import annotations
 
@@ -143,8 +143,11 @@ def torch_namespace(torch: Any) -> SimpleNamespace:
 
 
 TORCH = frozenset(
-    "add subtract multiply divide negative reciprocal square power abs maximum minimum where sqrt exp log log1p expm1 sin"
-    " cos tanh sigmoid softplus relu sum prod mean max min logsumexp reshape transpose broadcast_to expand_dims squeeze"
-    " flip slice concat stack index matmul softmax log_softmax cross_entropy squared_error binary_cross_entropy l2".split()
+    """
+    add subtract multiply divide negative reciprocal square power abs maximum minimum where
+    sqrt exp log log1p expm1 sin cos tanh sigmoid softplus relu sum prod mean max min logsumexp
+    reshape transpose broadcast_to expand_dims squeeze flip slice concat stack index matmul
+    softmax log_softmax cross_entropy squared_error binary_cross_entropy l2
+    """.split()
 )
 """The operations that PyTorch has under one of these names."""

@@ -1,6 +1,8 @@
-"""The samples of every operation: calls written once, run with graphc, NumPy and PyTorch in the place of `m`.
+"""The samples of every operation: calls written once, run with graphc, NumPy and PyTorch in the
+place of `m`.
 
-`SAMPLES[name]` is a list of Sample(call, specs); a spec draws one argument in the element type under test.
+`SAMPLES[name]` is a list of Sample(call, specs); a spec draws one argument in the element type
+under test.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from graphc.types import DTYPES
 
 
 class Spec(NamedTuple):
-    """How to draw an argument: shape, drawing from a generator, a shape and a float type; `named`: a first size "batch"."""
+    """How to draw an argument: shape, drawing from a generator, a shape and a float type; `named`:
+    a first size "batch".
+    """
 
     shape: tuple[int, ...]
     draw: Callable[[np.random.Generator, tuple[int, ...], str], np.ndarray]
@@ -171,14 +175,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "positive":      unary("positive"),
     "reciprocal":    unary("reciprocal", positive),
     "square":        unary("square"),
-    "power":         binary("power", positive, real) + [
-        one(lambda m, x: m.power(x, 3), real(4)),
-        one(lambda m, x: m.power(x, 2), real(4)),
-        one(lambda m, x: m.power(x, 0), real(4)),
-        one(lambda m, x: m.power(x, -1.5), positive(4)),
-        one(lambda m, x: m.power(x, -2), real(2, 2)),
-        one(lambda m, x: m.power(x, 2), integer(4)),
-    ],
+    "power":         [*binary("power", positive, real), one(lambda m, x: m.power(x, 3), real(4)), one(lambda m, x: m.power(x, 2), real(4)), one(lambda m, x: m.power(x, 0), real(4)), one(lambda m, x: m.power(x, -1.5), positive(4)), one(lambda m, x: m.power(x, -2), real(2, 2)), one(lambda m, x: m.power(x, 2), integer(4))],
     "abs":           unary("abs"),
     "sign":          unary("sign"),
     "maximum":       binary("maximum"),
@@ -210,7 +207,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "copy":          unary("copy"),
     # functions of one number
     "sqrt":          unary("sqrt", positive),
-    "exp":           unary("exp") + [one(lambda m, x: m.exp(x), integer(4, dtype="i32"))],
+    "exp":           [*unary("exp"), one(lambda m, x: m.exp(x), integer(4, dtype="i32"))],
     "log":           unary("log", positive),
     "log1p":         unary("log1p", positive),
     "expm1":         unary("expm1"),
@@ -223,9 +220,8 @@ SAMPLES: dict[str, list[Sample]] = {
     # reductions
     "sum":           reduction("sum", empty=True) + reduction("sum", integer),
     "prod":          reduction("prod", empty=True) + reduction("prod", positive),
-    "mean":          reduction("mean") + [one(lambda m, x: m.mean(x, axis=0), integer(5, 2)),
-                      one(lambda m, x: m.mean(x), batch(4, 3)), one(lambda m, x: m.mean(x, axis=0), batch(4, 3))],
-    "max":           reduction("max") + [one(lambda m, x: m.max(x, axis=0), batch(4, 3)), one(lambda m, x: m.max(x), integer(5))],
+    "mean":          [*reduction("mean"), one(lambda m, x: m.mean(x, axis=0), integer(5, 2)), one(lambda m, x: m.mean(x), batch(4, 3)), one(lambda m, x: m.mean(x, axis=0), batch(4, 3))],
+    "max":           [*reduction("max"), one(lambda m, x: m.max(x, axis=0), batch(4, 3)), one(lambda m, x: m.max(x), integer(5))],
     "min":           reduction("min"),
     "any":           reduction("any", truth, empty=True),
     "all":           reduction("all", truth, empty=True),
@@ -328,4 +324,6 @@ KINKED = {
     "remainder",
     "floor_divide",
 }
-"""Operations whose second derivative is zero or not everywhere defined: not checked for the second order."""
+"""Operations whose second derivative is zero or not everywhere defined: not checked for the second
+order.
+"""

@@ -1,4 +1,6 @@
-"""Every operation on every sample: its value, its definition by others, its gradients of both orders."""
+"""Every operation on every sample: its value, its definition by others, its gradients of both
+orders.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of rewrites share: patterns made into graphs, values that break things, bits compared."""
+"""What the tests of rewrites share: left sides made into graphs, values that break things, bits compared."""
 
 from __future__ import annotations
 
@@ -6,23 +6,36 @@ import itertools
 from typing import Any
 
 import numpy as np
+from rule_examples import EXAMPLES
 
 from graphc.graph import CONST, Graph, Node
 from graphc.ops.spell import Reshape, View
-from graphc.rules.rule import LOOSE
+from graphc.rules.rule import LOOSE, Rule
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -1e-40, 1e308, -3e38, 2.5, 1 / 3, -0.7)
 
 
+def written(row: Rule, dtype: str) -> tuple[Node, dict[str, Node]]:
+    """The left side of a row as a graph over inputs, and those by their names."""
+    return example(row.name, dtype) if row.name in EXAMPLES else instance(row.left, dtype, ("n",))
+
+
+def example(name: str, dtype: str) -> tuple[Node, dict[str, Node]]:
+    """A left side with loose operations, from EXAMPLES."""
+    graph, (shapes, write) = Graph("example", dtype=dtype if dtype in ("f32", "f64") else "f64"), EXAMPLES[name]
+    kinds = {"t": "u8", "c": "bool"}
+    inputs = {n: graph.input(n, shape, kinds.get(n, dtype)) for n, shape in shapes.items()}
+    return write(**inputs), inputs
+
+
 def instance(pattern: Node, dtype: str, shape: Any) -> tuple[Node, dict[str, Node]]:
     """A pattern without loose operations as a graph over inputs, and those by the names of its holes."""
-    graph = Graph("instance", dtype="f32" if dtype == "f32" else "f64")
+    graph = Graph("instance", dtype=dtype if dtype in ("f32", "f64") else "f64")
     holes: dict[str, Node] = {}
 
     def made(p: Node) -> Node:
         if "hole" in p.attrs:
-            kind = "bool" if p.dtype == "bool" else dtype
-            name = p.attrs["hole"]
+            name, kind = p.attrs["hole"], "bool" if p.dtype == "bool" else dtype
             return holes[name] if name in holes else holes.setdefault(name, graph.input(name, shape, kind))
         if p.op is CONST:
             return graph.constant(p.value, dtype)
@@ -32,24 +45,29 @@ def instance(pattern: Node, dtype: str, shape: Any) -> tuple[Node, dict[str, Nod
 
 
 def is_plain(pattern: Any) -> bool:
-    """Whether a side of a row can be made by `instance`: an expression without loose operations."""
-    return isinstance(pattern, Node) and pattern.op is not LOOSE and all(map(is_plain, pattern.args))
+    """Whether a left side can be made by `instance`: it has no loose operations."""
+    return pattern.op is not LOOSE and all(map(is_plain, pattern.args))
 
 
-def all_tuples(holes: dict[str, Node]) -> dict[Node, np.ndarray]:
-    """Every combination of special values, one array for each hole; all the small integers for integers."""
-    choices = [_choices(hole) for hole in holes.values()]
+def specials(inputs: dict[str, Node]) -> dict[Node, np.ndarray]:
+    """Special values for every input: all combinations for vectors of a named size, else as many as fit."""
+    choices = [_choices(node) for node in inputs.values()]
     rows = list(zip(*itertools.product(*choices), strict=True))
     with np.errstate(all="ignore"):
-        return {hole: np.array(row).astype(hole.type.numpy) for hole, row in zip(holes.values(), rows, strict=True)}
+        return {node: _filled(node, row) for node, row in zip(inputs.values(), rows, strict=True)}
 
 
-def _choices(hole: Node) -> list[Any]:
-    kind = hole.type.numpy.kind
+def _filled(node: Node, values: Any) -> np.ndarray:
+    array = np.array(values).astype(node.type.numpy)
+    return array if node.type.names() else np.resize(array, node.shape)
+
+
+def _choices(node: Node) -> list[Any]:
+    kind = node.type.numpy.kind
     if kind == "b":
         return [False, True]
     if kind in "iu":
-        info = np.iinfo(hole.type.numpy)
+        info = np.iinfo(node.type.numpy)
         return [0, 1, 3, int(info.min), int(info.max), int(info.max) // 2]
     return list(SPECIAL)
 
@@ -64,10 +82,10 @@ def same_bits(a: Any, b: Any) -> bool:
     return bool(np.all(equal & signs))
 
 
-def cost(*roots: Node) -> int:
-    """How many stages compute something: not leaves, views, or a sign that the reader can take along."""
+def cost(root: Node) -> int:
+    """How many stages compute something: not leaves, views, casts, or a sign that the reader can take along."""
     free = ("negative", "astype", "alias")
-    stages = roots[0].graph.order(*roots)
     return sum(
-        not n.is_leaf and not isinstance(n.op.spell, (View, Reshape)) and n.op.name not in free for n in stages
+        not n.is_leaf and not isinstance(n.op.spell, (View, Reshape)) and n.op.name not in free
+        for n in root.graph.order(root)
     )

@@ -9,9 +9,6 @@ import graphc as gr
 import numpy as np
 
 from .workloads import (
-    ADAM_BETA1,
-    ADAM_BETA2,
-    ADAM_EPS,
     ADAM_RATE,
     CALLS_STAGED,
     SGD_RATE,
@@ -76,8 +73,8 @@ def sgd() -> Any:
 
 
 def adam() -> Any:
-    """Adam with bias correction."""
-    return gr.optim.Adam(lr=ADAM_RATE, beta1=ADAM_BETA1, beta2=ADAM_BETA2, eps=ADAM_EPS)
+    """Adam with bias correction and the usual decay rates, which are its defaults."""
+    return gr.optim.Adam(lr=ADAM_RATE)
 
 
 def compiled_step(data: Data, optimizer: Any) -> Any:

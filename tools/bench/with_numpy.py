@@ -21,7 +21,7 @@ from .workloads import (
 
 def staged(data: Data) -> Case:
     """f = (x + sigmoid(y)) / (sigmoid(x) + (x + y)^2), stage by stage and back."""
-    x, y = data.feeds["x"], data.feeds["y"]
+    x, y = data.feeds["x"].item(), data.feeds["y"].item()
 
     def run() -> tuple[float, float, float]:
         for _ in range(CALLS_STAGED):

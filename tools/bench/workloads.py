@@ -53,7 +53,7 @@ class Workload:
 
 def point() -> Data:
     """The point (3, -4) of the staged example."""
-    return Data({"x": np.float64(3.0), "y": np.float64(-4.0)}, {})  # type: ignore[dict-item]
+    return Data({"x": np.asarray(3.0), "y": np.asarray(-4.0)}, {})
 
 
 def vector(size: int) -> Data:
