@@ -39,7 +39,7 @@ def grad(of: Node, wrt: Sequence[Node | str] | Node | str, *, disconnected: str 
     Source: staged backpropagation as in the CS231n notes, "Backpropagation, Intuitions".
     """
     graph, single = of.graph, isinstance(wrt, (Node, str))
-    nodes = [graph.node(w) for w in ([wrt] if single else wrt)]  # type: ignore[list-item, union-attr]
+    nodes = [graph.node(w) for w in ([wrt] if isinstance(wrt, (Node, str)) else wrt)]
     found = backward(of, nodes, disconnected=disconnected)
     return found[0] if single else found
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import networkx as nx
 import numpy as np
@@ -199,6 +199,16 @@ class Node:
             raise UsageError("only a stage with a literal first size has a length", subject=self.label)
         return self.shape[0]
 
+    @property
+    def T(self) -> Node:  # noqa: N802  NumPy's name
+        """Its axes reversed; a vector is its own transpose, as in NumPy."""
+        return FUNCTIONS["transpose"](self)
+
+    @property
+    def mT(self) -> Node:  # noqa: N802  NumPy's name
+        """Its last two axes exchanged."""
+        return FUNCTIONS["matrix_transpose"](self)
+
     # NumPy's functions on nodes build the graph
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
@@ -219,6 +229,16 @@ class Node:
         if name not in FUNCTIONS:
             raise UsageError(f"np.{function.__name__} has no meaning for a stage", subject=self.label)
         return FUNCTIONS[name](*args, **kwargs)
+
+    if TYPE_CHECKING:  # operators and methods, which the tables below set
+
+        def _build(self, *others: Any) -> Node: ...
+        def __getattr__(self, name: str) -> Callable[..., Node]: ...
+
+        __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __mod__ = _build
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmatmul__ = __rmod__ = _build
+        __floordiv__ = __rfloordiv__ = __and__ = __or__ = __xor__ = _build
+        __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __abs__ = __invert__ = __getitem__ = _build
 
 
 UFUNCS = {"absolute": "abs", "true_divide": "divide", "conjugate": "positive", "concatenate": "concat"}
@@ -252,9 +272,7 @@ for _short, _name in OPERATORS.items():
     setattr(Node, f"__r{_short}__", _operator(_name, reflected=True))
 for _name in METHODS:
     setattr(Node, _name, _method(_name))
-Node.__getitem__ = _method("index")  # type: ignore[attr-defined]
-Node.T = property(_method("transpose"))  # type: ignore[attr-defined]
-Node.mT = property(_method("matrix_transpose"))  # type: ignore[attr-defined]
+Node.__getitem__ = _method("index")  # type: ignore[method-assign]
 
 
 def graph_of(*args: Any) -> Graph:

@@ -1,7 +1,7 @@
-"""Attribute values as text that a person can write, and back: `2`, `(batch, 784)`, `slice(0, 3)`, `normal(0.1)`.
+"""Attribute values as text that a person can write, and back: `2`, `(batch, 784)`, `normal(0.1)`.
 
-Reading inverts writing exactly. Text is parsed as Python's literals with a table of constructors and is never run; what
-is no such literal is a string.
+Reading inverts writing exactly. Text is parsed as Python's literals with a table of constructors
+and is never run; what is no such literal is a string.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WORDS = {
 READABLE = 16
 
 
-class _Foreign(Exception):
+class _ForeignError(Exception):
     """The text is not a literal of this language."""
 
 
@@ -44,7 +44,15 @@ def read(text: str) -> Any:
     try:
         tree = _parsed(text)
         return text if isinstance(tree, ast.Name) and tree.id not in WORDS else _value(tree)
-    except (_Foreign, SyntaxError, ValueError, TypeError, RecursionError, MemoryError, GraphcError):
+    except (
+        _ForeignError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        RecursionError,
+        MemoryError,
+        GraphcError,
+    ):
         return text
 
 
@@ -56,13 +64,13 @@ def _parsed(text: str) -> ast.expr:
 
 def _value(tree: ast.AST) -> Any:
     if type(tree) not in READERS:
-        raise _Foreign
+        raise _ForeignError
     return READERS[type(tree)](tree)
 
 
 def _constant(tree: ast.Constant) -> Any:
     if isinstance(tree.value, (bytes, complex)):
-        raise _Foreign
+        raise _ForeignError
     return tree.value
 
 
@@ -77,13 +85,13 @@ def _negated(tree: ast.UnaryOp) -> Any:
         or isinstance(number, bool)
         or not isinstance(number, (int, float))
     ):
-        raise _Foreign
+        raise _ForeignError
     return -number
 
 
 def _called(tree: ast.Call) -> Any:
     if not isinstance(tree.func, ast.Name) or tree.func.id not in MAKERS:
-        raise _Foreign
+        raise _ForeignError
     named = {str(k.arg): _value(k.value) for k in tree.keywords}
     return MAKERS[tree.func.id](*map(_value, tree.args), **named)
 
@@ -128,14 +136,17 @@ MAKERS: dict[str, Callable[..., Any]] = {
 
 
 def write(value: Any) -> str:
-    """The text that `read` takes back to the same value; raises UsageError for what has no text, such as a function."""
+    """The text that `read` takes back to the same value.
+
+    Raises UsageError for what has no text, such as a function.
+    """
     if isinstance(value, Size):
         return _quoted(value)
     return value if isinstance(value, str) and _is_plain(value) else _inner(value)
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a string may stand without quotes: it is no literal, and no file format can lose a character of it."""
+    """Whether a string may stand without quotes: no literal, and no file format loses any of it."""
     return text.isprintable() and text == text.strip() != "" and _is(read(text), text)
 
 
@@ -195,7 +206,7 @@ def _is(a: Any, b: Any) -> bool:
 
 
 def write_array(array: np.ndarray) -> str:
-    """A few numbers as Python writes them where that gives back every bit, else `array(dtype, shape, base64)`."""
+    """A few numbers as Python writes them where that keeps every bit, else `array(...)` in base64."""
     plain = _sequence_text(array) if array.size <= READABLE else ""
     try:
         same = bool(plain) and _same_bits(read_array(plain, array.dtype), array)

@@ -38,7 +38,7 @@ COLUMN = 72
 
 
 def text(graph: Graph) -> str:
-    """One line a stage, in the order of creation: `h: f32[batch,100] = relu(z1 + b1)    # net.py:14`."""
+    """One line a stage in the order of creation: `h: f32[batch,100] = relu(z1)  # net.py:14`."""
     rows = list(stages(graph))
     widest = min(COLUMN, max((len(line) for _, line in rows), default=0))
     lines = [
@@ -64,7 +64,7 @@ def _counts(graph: Graph) -> str:
 
 
 def stages(graph: Graph) -> Iterator[tuple[Node, str]]:
-    """The lines of `text` without their places: every stage that is not written inside its reader."""
+    """The lines of `text` without their places: all that is not written inside its reader."""
     labels = Labels(graph)
     known: dict[Node, Written] = {}
     for node in graph.nodes:
@@ -106,7 +106,7 @@ class Labels:
         return bool(into) and not any(into[0] in self.graph.gradients.get(r, ()) for r in sums)
 
     def is_inline(self, node: Node, found: Written) -> bool:
-        """Whether its text goes into its readers' lines: constants, and what is short, unnamed and read once."""
+        """Whether it is written inside its readers: a constant, or short, unnamed and read once."""
         if node.name is not None or self._is_kept(node):
             return False
         if node.op is CONST:
@@ -117,8 +117,7 @@ class Labels:
 
     def _is_kept(self, node: Node) -> bool:
         return (
-            node.is_leaf
-            and node.op is not CONST
+            (node.is_leaf and node.op is not CONST)
             or node in self.graph.outputs.values()
             or self._is_gradient(node)
         )
@@ -156,9 +155,10 @@ Values = Mapping[Any, Any]
 
 
 def dot(graph: Graph, values: Values | None = None, gradients: Values | None = None) -> str:
-    """The graph in Graphviz's language: a box a node with name, type and, where given, value and gradient.
+    """The graph in Graphviz's language: a box a node, with its value and gradient where given.
 
-    `values` and `gradients` map nodes or names to numbers or arrays.
+    `values` and `gradients` map nodes or names to numbers or arrays. Raises GraphError for a name
+    that no node has.
     """
     cells = Cells(graph, values, gradients)
     boxes = [
@@ -195,7 +195,7 @@ def _quoted(title: str) -> str:
 
 
 def mermaid(graph: Graph, values: Values | None = None, gradients: Values | None = None) -> str:
-    """The graph as a Mermaid flowchart, which GitHub and JupyterLab draw; the same cells as `dot`."""
+    """The graph as a Mermaid flowchart, which GitHub draws; values and gradients as for `dot`."""
     cells = Cells(graph, values, gradients)
     boxes = [
         f"  n{n.index}{_shape(n).format('<br/>'.join(map(_entities, cells[n])))}"
@@ -215,7 +215,7 @@ def _entities(cell: str) -> str:
 
 
 class Cells:
-    """What the box of a node says: expression, type, and its value and gradient where they are given."""
+    """What the box of a node says: expression, type, and value and gradient where given."""
 
     def __init__(self, graph: Graph, values: Values | None, gradients: Values | None) -> None:
         self._labels = Labels(graph)

@@ -100,7 +100,7 @@ def product(dims: Iterable[Dim]) -> Dim:
     for dim in dims:
         if isinstance(total, Size) and isinstance(dim, Size):
             raise ShapeError(f"the size ({total}) * ({dim}) is not affine in the named sizes")
-        total = total * dim
+        total = dim * total if isinstance(total, int) else total * int(dim)  # type: ignore[arg-type]
     return total
 
 

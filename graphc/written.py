@@ -29,9 +29,10 @@ MOST_ARGS = 8
 
 
 def expression(node: Node, depth: int = 4, longest: int = LONGEST) -> str:
-    """The stage as its user would write it, `relu(z1 + b1)`; unnamed arguments are written out, `depth` stages deep.
+    """The stage as its user would write it, `relu(z1 + b1)`, unnamed arguments written out.
 
-    What would be longer than `longest` characters is written less deep, and in the end cut, with … for what is left out.
+    `depth` is how many stages deep. What would be longer than `longest` characters is written less
+    deep, and in the end cut; … stands for what is left out.
     """
     for deep in range(depth, 0, -1):
         text, _ = _written_out(node, deep)
@@ -49,7 +50,7 @@ def _written_out(node: Node, depth: int) -> Written:
 
 
 def called(node: Node) -> Written | None:
-    """How an argument is called: by its name, a constant by its value; None for an unnamed stage."""
+    """What an argument is called: a name, a constant's value; None for an unnamed stage."""
     if node.name is not None:
         return plain(node.name), ATOM
     if node.op is CONST:
@@ -112,7 +113,7 @@ FORMS: dict[str, Callable[[Node], str]] = {
 
 
 def _filled(template: str, args: list[Written]) -> Written:
-    """The arguments in the places of a template such as "{} + {}", in parentheses where precedence asks for them."""
+    """The arguments in a template such as "{} + {}", with the parentheses that precedence needs."""
     level, operator = _binding(template)
     wants = [_wanted(template, level, operator, i) for i in range(len(args))]
     texts = [
@@ -160,7 +161,7 @@ def _call(node: Node, args: list[Written]) -> Written:
 
 
 def _is_default(node: Node, name: str, value: Any) -> bool:
-    """Whether a user would leave the attribute out: it is what the public function takes by itself."""
+    """Whether a user would leave it out: it is what the public function takes by itself."""
     defaults = _defaults(FUNCTIONS.get(node.op.name))
     rank = node.args[0].ndim if node.args else 0
     return name in defaults and _same_default(value, defaults[name], rank)
@@ -183,6 +184,7 @@ def _same_default(value: Any, default: Any, rank: int) -> bool:
 
 
 def attribute(value: Any) -> str:
+    """An attribute as a user would write it, the axis of a lone (1,) as 1."""
     if isinstance(value, tuple):
         return attribute(value[0]) if len(value) == 1 else f"({', '.join(map(attribute, value))})"
     if isinstance(value, np.ndarray):

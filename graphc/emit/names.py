@@ -1,7 +1,7 @@
-"""Any text of a user's in, a Python identifier out that is safe in an emitted module and not used there yet.
+"""Any text of a user's in, a new Python identifier that is safe in an emitted module out.
 
-The same texts in the same order give the same identifiers, on every machine and Python. Nothing but ASCII letters,
-digits and underscores reaches the code.
+The same texts in the same order give the same identifiers, on every machine and Python. Nothing
+but ASCII letters, digits and underscores reaches the code.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from keyword import kwlist, softkwlist
 LONGEST = 30
 NAMELESS = "stage"
 
-# Listed, not asked for: notebooks and later Pythons add to the module builtins, and the same plan has the same bytes.
-BUILTINS = frozenset(
-    """
-    abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod compile complex copyright
-    credits delattr dict dir display divmod enumerate eval exec exit filter float format frozenset getattr globals
-    hasattr hash help hex id input int isinstance issubclass iter len license list locals map max memoryview min next
-    object oct open ord pow print property quit range repr reversed round set setattr slice sorted staticmethod str sum
+# Listed, not asked for: notebooks and later Pythons add to the module builtins, and the same plan
+# has the same bytes.
+_WORDS = """
+    abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod
+    compile complex copyright credits delattr dict dir display divmod enumerate eval exec exit
+    filter float format frozenset getattr globals hasattr hash help hex id input int isinstance
+    issubclass iter len license list locals map max memoryview min next object oct open ord pow
+    print property quit range repr reversed round set setattr slice sorted staticmethod str sum
     super tuple type vars zip
-    """.split()
-)
+"""
+BUILTINS = frozenset(_WORDS.split())
 KEYWORDS = frozenset((*kwlist, *softkwlist))
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
@@ -37,7 +38,7 @@ class Names:
         self._taken: set[str] = set()
 
     def fresh(self, wanted: str) -> str:
-        """A new identifier like `wanted`: `range_` for what the module reserves, `d_x2` for a second `d_x`."""
+        """A new identifier like `wanted`: `range_` for a reserved word, `d_x2` for a second `d_x`."""
         base = identifier(wanted)
         if base in self._reserved:
             base = _fitted(base, "_")
@@ -50,7 +51,7 @@ class Names:
 
 
 def identifier(wanted: str) -> str:
-    """The identifier nearest to `wanted`, of at most 30 characters; keywords and clashes are Names' affair."""
+    """The identifier nearest to `wanted`, of at most 30 characters; it may be a reserved word."""
     words = _UNSAFE.split("".join(map(_ascii, unicodedata.normalize("NFKD", wanted[:200]))))
     lead = "_" if wanted.startswith("_") else ""
     name = lead + "_".join(filter(None, words))
@@ -60,7 +61,7 @@ def identifier(wanted: str) -> str:
 
 
 def _ascii(char: str) -> str:
-    """An ASCII character as it is, a letter of another script by its name, nothing for an accent, else a gap."""
+    """ASCII as it is, a letter of another script by its name, an accent as nothing, else a gap."""
     if char.isascii():
         return char
     if unicodedata.combining(char):

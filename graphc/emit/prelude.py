@@ -318,7 +318,8 @@ def _signed_power(b: Builder, x: Value, n: Value) -> Value:
 
 def _plain_power(x: Any, n: Any) -> Any:
     whole = np.result_type(x, n).kind in "iu"
-    return np.power(x, np.maximum(n, 0) if whole else n)
+    exponents = [np.maximum(n, 0) if whole else n]  # for a lone 0.5 NumPy takes the square root
+    return np.power([x], exponents)[0]
 
 
 def _quotient(name: str, plain: Plain, operator: Plain, by_minus: Build) -> Plain:
@@ -341,6 +342,7 @@ def _quotient(name: str, plain: Plain, operator: Plain, by_minus: Build) -> Plai
 
 
 # As NumPy has them: rounded down, the remainder with the sign of y, integers by zero give 0.
+# A divisor below the least normal number may give NaN, as in any kernel that may use reciprocals.
 floor_divide = _quotient("floor_divide", np.floor_divide, floordiv, lambda b, v: b.neg(v))
 remainder = _quotient("remainder", np.remainder, mod, lambda b, v: v.type(0))
 
@@ -535,10 +537,72 @@ gemm = _loops_gemm if BLAS == "loops" else _gemm
 
 # What an emitted module may import, each name with its twin
 
-NAMES = "BLAS f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 boolean"
-PLAIN |= {name: globals()[name] for name in NAMES.split()}
+PLAIN |= {
+    name: globals()[name]
+    for name in ["BLAS", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"]
+}
 PLAIN |= {"njit": lambda function=None, **flags: function or (lambda f: f), "FLAGS": {}}
-__all__ = ["PLAIN", *PLAIN]
+PLAIN["boolean"] = boolean
+# fmt: off
+__all__ = [
+    "BLAS",
+    "FLAGS",
+    "PLAIN",
+    "absolute",
+    "at_bool",
+    "at_f32",
+    "at_f64",
+    "at_i8",
+    "at_i16",
+    "at_i32",
+    "at_i64",
+    "at_u8",
+    "at_u16",
+    "at_u32",
+    "at_u64",
+    "boolean",
+    "copy",
+    "cos",
+    "exp",
+    "expm1",
+    "f32",
+    "f64",
+    "fill",
+    "floor",
+    "floor_divide",
+    "gather_rows",
+    "gemm",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "is_finite",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "njit",
+    "outside",
+    "power",
+    "ptr",
+    "reciprocal",
+    "remainder",
+    "select",
+    "shift",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softplus",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+]
+# fmt: on
 
 # Note [Lean]
 #

@@ -114,14 +114,13 @@ class _Writer:
         form = _store if task.state is not None else OPAQUE.get(type(task.node.op.spell)) if task.opaque else None
         if form is not None:
             form(self, task)
-        elif task.reduced:
+        elif task.folded:
             self._fold(task)
         else:
             self._each(task)
 
     def _each(self, task: Task) -> None:
-        value = self.values.spelled(task.node, task, task.domain)
-        self._define(task, value)
+        self._define(task, (self._term(task), task.node.dtype) if task.reduced else self.values.spelled(task.node, task, task.domain))
 
     def _define(self, task: Task, value: Typed) -> None:
         """A finished value: into a variable, into its buffer, or both where it is read again nearby."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from inspect import signature
 from operator import mul
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import DTypeError
+from graphc.errors import DTypeError, UsageError
 from graphc.expr import Number, primitive
 from graphc.expr import equal as same
 from graphc.expr import not_equal as different
@@ -81,8 +82,20 @@ def each(
     operands: Callable[..., tuple[str, ...]] = like_result,
     linear: bool = False,
 ) -> Op:
-    """Declare an elementwise operation."""
-    return declare(Op(name, infer, Each(spell, operands, linear), numpy, vjp, symbol))
+    """Declare an elementwise operation of as many arguments as its NumPy meaning has."""
+    count = numpy.nin if isinstance(numpy, np.ufunc) else len(signature(numpy).parameters)
+    return declare(Op(name, _counted(infer, count), Each(spell, operands, linear), numpy, vjp, symbol))
+
+
+def _counted(infer: Callable[..., Type], count: int) -> Callable[..., Type]:
+    """The type rule for exactly `count` arguments."""
+
+    def counted(*args: Type) -> Type:
+        if len(args) != count:
+            raise UsageError(f"it takes {count} argument{'s' * (count > 1)}, not {len(args)}")
+        return infer(*args)
+
+    return counted
 
 
 def is_constant(node: Node, value: float | None = None) -> bool:
@@ -107,6 +120,12 @@ def _spell_power(x: Any, n: Any) -> Any:
     return reduce(mul, [x] * int(whole)) if whole else primitive("power")(x, n)
 
 
+def _flat_vjp(g: Node, y: Node, x: Node) -> tuple[Node]:
+    return (zeros_like(g),)
+
+
+square: Op
+sign: Op
 _min, _max, _abs, _sign = map(primitive, ("minimum", "maximum", "absolute", "sign"))
 _select, _floor_divide, _remainder = map(primitive, ("select", "floor_divide", "remainder"))
 _and, _or, _not = (lambda a, b: a & b), (lambda a, b: a | b), (lambda a: a ^ True)
@@ -123,7 +142,7 @@ reciprocal   = each("reciprocal",   "1 / {}",   lambda x: 1 / x,             lam
 square       = each("square",       "{}**2",    lambda x: x * x,             np.square,     lambda g, y, x: (g * (2 * x),))
 power        = each("power",        "{}**{}",   _spell_power,                 np.power,      power_vjp)
 abs          = each("abs",          "abs({})",  _abs,                        np.abs,        lambda g, y, x: (g * sign(x),))
-sign         = each("sign",         "sign({})", _sign,                       np.sign,       lambda g, y, x: (zeros_like(g),))
+sign         = each("sign",         "sign({})", _sign,                       np.sign,       _flat_vjp)
 maximum      = each("maximum",      "",         _max,                        np.maximum,    lambda g, y, a, b: (masked(g, a >= b), masked(g, ~(a >= b))))
 minimum      = each("minimum",      "",         _min,                        np.minimum,    lambda g, y, a, b: (masked(g, a <= b), masked(g, ~(a <= b))))
 floor_divide = each("floor_divide", "{} // {}", _floor_divide,               np.floor_divide)
@@ -141,7 +160,7 @@ logical_or    = each("logical_or",    "{} | {}",  _or,                       np.
 logical_xor   = each("logical_xor",   "{} ^ {}",  lambda a, b: a ^ b,        np.logical_xor,   infer=logical, operands=as_they_are)
 logical_not   = each("logical_not",   "~{}",      _not,                      np.logical_not,   infer=logical, operands=as_they_are)
 
-where        = each("where", "", _select, np.where, lambda g, y, c, a, b: (None, masked(g, c), masked(g, ~c)), infer=choice, operands=chosen, linear=True)
+where        = each("where", "", _select, lambda c, a, b: np.where(c, a, b), lambda g, y, c, a, b: (None, masked(g, c), masked(g, ~c)), infer=choice, operands=chosen, linear=True)
 copy         = each("copy", "{}", lambda x: x, lambda x: x, lambda g, y, x: (g,), infer=lambda x: x, operands=as_they_are, linear=True)
 stop_gradient = each("stop_gradient", "", lambda x: x, lambda x: x, infer=lambda x: x, operands=as_they_are)
 # fmt: on

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphc.expr import primitive
+from graphc.graph import Op
 from graphc.ops.arith import each, masked, numeric, real, square
 
 
@@ -24,6 +25,7 @@ def _call(name: str, means, vjp):  # type: ignore[no-untyped-def]
     return each(name, "", primitive(name), means, vjp, infer=real)
 
 
+cos: Op
 _max = primitive("maximum")
 
 # fmt: off

@@ -34,7 +34,7 @@ def _count(start: Dim, stop: Dim, step: int) -> Dim:
         return -(-max(span, 0) // abs(step))
     if abs(step) != 1:
         raise ShapeError(
-            f"every {abs(step)}th of {span} elements is not affine in the named sizes", code="G104",
+            f"one in {abs(step)} of {span} elements is not affine in the named sizes", code="G104",
             hint="slice a named size with step 1 or -1",
         )  # fmt: skip
     return span

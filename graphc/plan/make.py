@@ -9,7 +9,7 @@ from graphc.graph import CONST, INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
 from graphc.plan.access import resolve
 from graphc.plan.fuse import fuse
-from graphc.plan.memory import HEADER, Slot, argument, laid_out, place
+from graphc.plan.memory import ALIGN, HEADER, Slot, argument, laid_out, place
 from graphc.plan.plan import Part, Plan, Result, Stage
 from graphc.plan.sizes import Sizes
 from graphc.plan.tasks import Tasks, tasks
@@ -70,7 +70,8 @@ def _outs(wishes: Sequence[Wish], sizes: Sizes) -> tuple[dict[Node, Slot], int]:
     for wish in wishes:
         many = sum(not n.shape for _, n in wish.results) > MANY
         found.update(dict.fromkeys(n for _, n in wish.results if n.shape or many))
-    return laid_out(found, "out", sizes)
+    slots, end = laid_out(found, "out", sizes)
+    return slots, max(end, ALIGN) if slots else 0
 
 
 def _handed(wish: Wish, kept: Mapping[Node, Slot]) -> dict[Node, Slot]:

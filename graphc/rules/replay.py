@@ -92,6 +92,7 @@ class Walk:
         self.to: dict[Node, Node] = {}
         self.origins: dict[Node, list[Node]] = {}
         self.parts: dict[Node, Node] = {}
+        self.replaced = False
 
     def run(self) -> None:
         """Build a stage for each one, in order."""
@@ -110,9 +111,9 @@ class Walk:
         if new is None:
             return self.copy(node, args)
         if new.types != node.types:
-            raise GraphError(
-                f"a pass would replace {node.types} by {new.types}", subject=node.label, code="G902"
-            )
+            old, other = (", ".join(map(str, n.types)) for n in (node, new))
+            raise GraphError(f"a pass would replace {old} by {other}", subject=node.label, code="G902")
+        self.replaced |= new.op is not node.op or new.args != args
         return new
 
     def copy(self, node: Node, args: tuple[Node, ...]) -> Node:
@@ -133,7 +134,7 @@ class Walk:
     @property
     def is_exact(self) -> bool:
         """Whether each stage became one of its own and none was built besides."""
-        return len(self.origins) == len(self.order) == len(self.graph)
+        return not self.replaced and len(self.origins) == len(self.order) == len(self.graph)
 
     @cached_property
     def readers(self) -> dict[Node, list[Node]]:

@@ -142,12 +142,11 @@ def torch_namespace(torch: Any) -> SimpleNamespace:
     return SimpleNamespace(**{**vars(torch), **names})
 
 
-TORCH = frozenset(
-    """
+_NAMES = """
     add subtract multiply divide negative reciprocal square power abs maximum minimum where
     sqrt exp log log1p expm1 sin cos tanh sigmoid softplus relu sum prod mean max min logsumexp
     reshape transpose broadcast_to expand_dims squeeze flip slice concat stack index matmul
     softmax log_softmax cross_entropy squared_error binary_cross_entropy l2
-    """.split()
-)
+"""
+TORCH = frozenset(_NAMES.split())
 """The operations that PyTorch has under one of these names."""
