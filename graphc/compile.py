@@ -23,6 +23,7 @@ from graphc.rules.passes import expand, group, share, simplify, stabilise, take
 from graphc.runtime.arena import State, leaves_of
 from graphc.runtime.feeds import Door
 from graphc.runtime.load import load
+from graphc.runtime.target import blas, target
 from graphc.runtime.program import Program, Shape, Special, constants
 from graphc.show import expression
 
@@ -179,7 +180,7 @@ class _Specialiser:
         """Plan, emit and load for these sizes; what grew beyond an older specialisation grows with room to spare."""
         plan = make(self.joint, self.wishes, self.state.offsets, self._sizes(sizes, before), self._options())
         emitted = emit(self.joint, plan, prelude(), exports())
-        loaded = load(emitted.text, _safe_name(plan.title), prelude())
+        loaded = load(emitted.text, _safe_name(plan.title), prelude(), target=target(), libraries=blas())
         return Special(plan, emitted, loaded, self.order.jit, constants(plan))
 
     def _options(self) -> Options:

@@ -168,6 +168,11 @@ class Node:
         self.graph.name(**{name: self})
         return self
 
+    def hinted(self, text: str) -> Node:
+        """The same node; emitted code calls it `text` of what it is made of, where it has no name."""
+        self.graph.hints.setdefault(self, text)
+        return self
+
     def __repr__(self) -> str:
         return f"{self.name or self.op.name}: {', '.join(map(str, self.types))}"
 

@@ -206,7 +206,7 @@ def _is(a: Any, b: Any) -> bool:
 
 
 def write_array(array: np.ndarray) -> str:
-    """A few numbers as Python writes them where that keeps every bit, else `array(...)` in base64."""
+    """A few numbers as Python writes them where that keeps every bit, else base64."""
     plain = _sequence_text(array) if array.size <= READABLE else ""
     try:
         same = bool(plain) and _same_bits(read_array(plain, array.dtype), array)

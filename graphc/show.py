@@ -256,7 +256,8 @@ def html(graph: Graph) -> str:
     rows = "".join(_row(node, line) for node, line in stages(graph))
     head = "".join(f"<th>{title}</th>" for title in ("stage", "type", "expression", "line"))
     caption = escape(f"{plain(graph.title)}: {_counts(graph)}")
-    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    top = f"<caption>{caption}</caption><thead><tr>{head}</tr></thead>"
+    return f"<table>{top}<tbody>{rows}</tbody></table>"
 
 
 def _row(node: Node, line: str) -> str:

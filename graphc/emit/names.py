@@ -38,7 +38,7 @@ class Names:
         self._taken: set[str] = set()
 
     def fresh(self, wanted: str) -> str:
-        """A new identifier like `wanted`: `range_` for a reserved word, `d_x2` for a second `d_x`."""
+        """A new identifier like `wanted`: `range_` for a reserved word, `d_x2` for a second d_x."""
         base = identifier(wanted)
         if base in self._reserved:
             base = _fitted(base, "_")

@@ -17,18 +17,11 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import config, njit, types
+from numba.core import typed_passes as typed
+from numba.core import untyped_passes as untyped
 from numba.core.cgutils import alloca_once_value, for_range, get_or_insert_function, raw_memcpy
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
-from numba.core.typed_passes import (
-    AnnotateTypes,
-    IRLegalization,
-    NativeLowering,
-    NoPythonBackend,
-    NopythonTypeInference,
-    PreLowerStripPhis,
-)
-from numba.core.untyped_passes import FixupArgs, IRProcessing, TranslateByteCode
 from numba.extending import intrinsic, lower_builtin
 from numba.np.numpy_support import as_dtype, from_dtype
 
@@ -59,8 +52,9 @@ class Lean(CompilerBase):
 
 # fmt: off
 PASSES: tuple[type, ...] = (
-    TranslateByteCode, FixupArgs, IRProcessing, NopythonTypeInference, PreLowerStripPhis,
-    IRLegalization, AnnotateTypes, NativeLowering, NoPythonBackend,
+    untyped.TranslateByteCode, untyped.FixupArgs, untyped.IRProcessing,
+    typed.NopythonTypeInference, typed.PreLowerStripPhis, typed.IRLegalization,
+    typed.AnnotateTypes, typed.NativeLowering, typed.NoPythonBackend,
 )
 # fmt: on
 FLAGS: dict[str, Any] = dict(nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
@@ -537,70 +531,17 @@ gemm = _loops_gemm if BLAS == "loops" else _gemm
 
 # What an emitted module may import, each name with its twin
 
-PLAIN |= {
-    name: globals()[name]
-    for name in ["BLAS", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"]
-}
+_SAME = "BLAS", "boolean", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"
+PLAIN |= {name: globals()[name] for name in _SAME}
 PLAIN |= {"njit": lambda function=None, **flags: function or (lambda f: f), "FLAGS": {}}
-PLAIN["boolean"] = boolean
 # fmt: off
 __all__ = [
-    "BLAS",
-    "FLAGS",
-    "PLAIN",
-    "absolute",
-    "at_bool",
-    "at_f32",
-    "at_f64",
-    "at_i8",
-    "at_i16",
-    "at_i32",
-    "at_i64",
-    "at_u8",
-    "at_u16",
-    "at_u32",
-    "at_u64",
-    "boolean",
-    "copy",
-    "cos",
-    "exp",
-    "expm1",
-    "f32",
-    "f64",
-    "fill",
-    "floor",
-    "floor_divide",
-    "gather_rows",
-    "gemm",
-    "i8",
-    "i16",
-    "i32",
-    "i64",
-    "is_finite",
-    "log",
-    "log1p",
-    "maximum",
-    "minimum",
-    "njit",
-    "outside",
-    "power",
-    "ptr",
-    "reciprocal",
-    "remainder",
-    "select",
-    "shift",
-    "sigmoid",
-    "sign",
-    "sin",
-    "softplus",
-    "sqrt",
-    "tan",
-    "tanh",
-    "trunc",
-    "u8",
-    "u16",
-    "u32",
-    "u64",
+    "BLAS", "FLAGS", "PLAIN", "absolute", "at_bool", "at_f32", "at_f64", "at_i8", "at_i16",
+    "at_i32", "at_i64", "at_u8", "at_u16", "at_u32", "at_u64", "boolean", "copy", "cos", "exp",
+    "expm1", "f32", "f64", "fill", "floor", "floor_divide", "gather_rows", "gemm", "i8", "i16",
+    "i32", "i64", "is_finite", "log", "log1p", "maximum", "minimum", "njit", "outside", "power",
+    "ptr", "reciprocal", "remainder", "select", "shift", "sigmoid", "sign", "sin", "softplus",
+    "sqrt", "tan", "tanh", "trunc", "u8", "u16", "u32", "u64",
 ]
 # fmt: on
 

@@ -114,6 +114,11 @@ def _scatter_add_numpy(x: np.ndarray, values: np.ndarray, *indices: np.ndarray) 
     return total
 
 
+def _in_range(indices: Sequence[np.ndarray], shape: Sequence[int]) -> list[np.ndarray]:
+    """The indices of the leading axes, checked."""
+    return [_check_numpy(i, -n, n, "index") for i, n in zip(indices, shape, strict=False)]
+
+
 def _no(indices: Sequence[Node]) -> tuple[None, ...]:
     return (None,) * len(indices)
 
@@ -142,7 +147,8 @@ def _spread(indices: Sequence[Node], dims: Sequence[Dim]) -> list[Node]:
 _index = declare(
     Op(
         "index", _gather_type,
-        Expand(lambda x, *i: gather(x, *_spread(i, x.shape))), lambda x, *i: x[i],
+        Expand(lambda x, *i: gather(x, *_spread(i, x.shape))),
+        lambda x, *i: x[tuple(_in_range(i, x.shape))],
         lambda g, y, x, *i: (_index_add(g, *i, shape=x.shape), *_no(i)),
     )
 )  # fmt: skip
@@ -157,7 +163,8 @@ def _index_add_define(g: Node, *indices: Node, shape: tuple[Dim, ...]) -> Node:
 
 _index_add: Op = declare(
     Op(
-        "index_add", _scatter_type, Expand(_index_add_define), _scatter_numpy,
+        "index_add", _scatter_type, Expand(_index_add_define),
+        lambda g, *i, shape: _scatter_numpy(g, *_in_range(i, shape), shape=shape),
         lambda g, y, values, *i, shape: (_index(g, *i), *_no(i)),
     )
 )  # fmt: skip
@@ -171,7 +178,7 @@ _scatter_add = declare(
             add.infer(x, _scatter_type(values, *i, shape=x.shape)).dtype, x.shape
         ),
         Expand(lambda x, values, *i: x + _index_add(values, *i, shape=x.shape)),
-        _scatter_add_numpy,
+        lambda x, values, *i: _scatter_add_numpy(x, values, *_in_range(i, x.shape)),
         lambda g, y, x, values, *i: (g, _index(g, *i), *_no(i)),
     )
 )
@@ -215,9 +222,11 @@ def _move_block(x: Node, start: int, width: int, target: int) -> Node:
     return x if order == tuple(range(x.ndim)) else permute_dims(x, order)
 
 
-_take = declare(
-    Op("take", _take_type, Expand(_take_define), lambda x, i, axis: np.take(x, i, axis), _take_vjp)
-)
+def _take_numpy(x: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
+    return np.take(x, *_in_range([indices], x.shape[axis:]), axis)
+
+
+_take = declare(Op("take", _take_type, Expand(_take_define), _take_numpy, _take_vjp))
 
 
 @public

@@ -33,12 +33,12 @@ def _float(x: Type, axis: Axes) -> Type:
 
 def _softmax_define(x: Node, axis: Axes) -> Node:
     _, e, _ = shifted(astype(x, floating(x.dtype)), axis)
-    return e / sum(e, axis, keepdims=True)
+    return e / sum(e, axis, keepdims=True).hinted("total")
 
 
 def _log_softmax_define(x: Node, axis: Axes) -> Node:
     z, e, _ = shifted(astype(x, floating(x.dtype)), axis)
-    return z - log(sum(e, axis, keepdims=True))
+    return z - log(sum(e, axis, keepdims=True).hinted("total"))
 
 
 def _log_softmax_numpy(x: np.ndarray, axis: Axes) -> np.ndarray:
@@ -99,7 +99,7 @@ def _labelled(scores: Type, labels: Type) -> tuple[Dim, ...]:
 def picked(scores: Node, labels: Node) -> Node:
     """The score of each row's own class."""
     rows = (iota(labels, labels.shape, (axis,)) for axis in range(labels.ndim))
-    return gather(scores, *rows, checked(labels, scores.shape[-1], "label"))
+    return gather(scores, *rows, checked(labels, scores.shape[-1], "label")).hinted("own")
 
 
 def _picked_numpy(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -231,7 +231,7 @@ def shifted(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
     Every stable function of exponentials starts with these, so that they are shared.
     """
     top = max(x, axis, keepdims=True)
-    m = where(absolute(top) < inf, top, 0)
+    m = where(absolute(top) < inf, top, 0).hinted("top")
     return x - m, exp(x - m), m
 
 
@@ -245,7 +245,7 @@ def shifted_numpy(x: np.ndarray, axis: Axes) -> tuple[np.ndarray, np.ndarray]:
 
 def _logsumexp_define(x: Node, axis: Axes, keepdims: bool) -> Node:
     _, e, m = shifted(astype(x, floating(x.dtype)), axis)
-    total = log(sum(e, axis, keepdims=True)) + m
+    total = log(sum(e, axis, keepdims=True).hinted("total")) + m
     return total if keepdims else squeeze(total, axis)
 
 

@@ -1,1 +1,1 @@
-"""Rewrites: tables of named rows, the equations that were refused, and the passes that apply them."""
+"""Rewrites: tables of named rows, refused equations, and the passes that apply the tables."""

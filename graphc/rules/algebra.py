@@ -1,4 +1,4 @@
-"""Equations that hold bit for bit, for every input: NaN stays NaN, infinities and signs of zeros stay what they are.
+"""Equations that hold bit for bit, for every input: NaN, infinities and signs of zeros included.
 
 What holds only for real numbers stands in refused.py with an input that breaks it.
 """
@@ -9,8 +9,20 @@ import numpy as np
 
 from graphc.graph import Node
 from graphc.ops import (
-    abs, astype, broadcast_to, logical_and, logical_or, maximum, minimum, permute_dims, positive, reciprocal, relu,
-    reshape, square, where
+    abs,
+    astype,
+    broadcast_to,
+    logical_and,
+    logical_or,
+    maximum,
+    minimum,
+    permute_dims,
+    positive,
+    reciprocal,
+    relu,
+    reshape,
+    square,
+    where,
 )  # fmt: skip
 from graphc.rules.rule import Found, Rule, Table, holes, loose, rule
 
@@ -44,7 +56,9 @@ def _same_axis(found: Found) -> bool:
 def _lossless(found: Found) -> bool:
     """Whether the first of two casts keeps every value apart, in a type of the same kind."""
     start, middle = found["x"].type.numpy, found["inner"].type.numpy
-    kinds = (start.kind == middle.kind or start.kind == "b") and found["root"].type.is_float == found["x"].type.is_float
+    kinds = (start.kind == middle.kind or start.kind == "b") and found[
+        "root"
+    ].type.is_float == found["x"].type.is_float
     return kinds and np.can_cast(start, middle, "safe")
 
 
@@ -58,7 +72,9 @@ def _of_one(name: str) -> Rule:
         f"{name}-of-one",
         loose(name, x),
         lambda found: reshape(found["x"], found["root"].shape),
-        when=lambda found: [found["x"].shape[a] for a in found["root"].attrs["axis"]] == [1] * _axes(found),
+        when=lambda found: (
+            [found["x"].shape[a] for a in found["root"].attrs["axis"]] == [1] * _axes(found)
+        ),
     )
 
 
@@ -66,6 +82,7 @@ def _axes(found: Found) -> int:
     return len(found["root"].attrs["axis"])
 
 
+# ruff: noqa: E501 - a row is one line
 # fmt: off
 ALGEBRA = Table("algebra",
     rule("mul-one",             x * 1.0,                        x),
@@ -74,7 +91,7 @@ ALGEBRA = Table("algebra",
     rule("div-minus-one",       x / -1.0,                       -x),
     rule("sub-zero",            x - 0.0,                        x),
     rule("add-minus-zero",      x + -0.0,                       x),
-    rule("neg-neg",             -(-x),                          x),
+    rule("neg-neg",             -(-x),                          x),  # noqa: B002 - no decrement
     rule("add-neg",             x + -y,                         x - y),
     rule("sub-neg",             x - -y,                         x + y),
     rule("mul-neg-neg",         (-x) * (-y),                    x * y),

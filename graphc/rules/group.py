@@ -1,7 +1,7 @@
 """Gates written out in parts, and the one stage that each of them is.
 
-A gate is grouped only where nobody reads its parts. The grouped stage is the better number: where the parts overflow, or
-round small values away, it does not.
+A gate is grouped only where nobody reads its parts. The grouped stage is the better number: where
+the parts overflow, or round small values away, it does not.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from graphc.rules.rule import Table, holes, rule
 
 (x,) = holes("x")
 
+# ruff: noqa: E501 - a row is one line
 # fmt: off
 GROUP = Table("group",
     rule("sigmoid",                 1.0 / (1.0 + exp(-x)),                              sigmoid(x)),

@@ -1,11 +1,11 @@
-"""The passes over graphs: each a function from a joint to a joint, under the name by which it is switched off.
+"""The passes over graphs: functions from joint to joint, under the names that switch them off.
 
-    take       what the roots need, out of the user's graph
-    group      gates that are written out in parts become one stage
-    stabilise  forms that overflow or cancel become forms that do not
-    simplify   exact algebra, and arithmetic on constants
-    expand     operations that are defined by others become those
-    share      equal stages become one
+take       what the roots need, out of the user's graph
+group      gates that are written out in parts become one stage
+stabilise  forms that overflow or cancel become forms that do not
+simplify   exact algebra, and arithmetic on constants
+expand     operations that are defined by others become those
+share      equal stages become one
 """
 
 from __future__ import annotations
@@ -41,12 +41,15 @@ def take(joint: Joint) -> Joint:
 
 
 def group(joint: Joint) -> Joint:
-    """1 / (1 + exp(-x)) and its like become the stage that they spell, where nobody reads their parts."""
+    """1 / (1 + exp(-x)) and its like become the stage they spell, where nobody reads the parts."""
     return _rewritten(joint, GROUP, "group")
 
 
 def stabilise(joint: Joint) -> Joint:
-    """log(1 + x), log(sum(exp(x))) and their like become forms of smaller error, where nobody reads their parts."""
+    """log(1 + x), log(sum(exp(x))) and their like become forms of smaller error.
+
+    A form that somebody else reads a part of stays as it is.
+    """
     return _rewritten(joint, STABLE, "stabilise")
 
 
@@ -79,12 +82,20 @@ def _simplifying(rewrite: Visit, fired: list[Fired]) -> Visit:
 
 
 def _folded(walk: Walk, node: Node, args: tuple[Node, ...], fired: list[Fired]) -> Node | None:
-    """The constant that a stage over constants is; None for any other, and for what would be a larger one."""
+    """The constant that a stage over constants is; None for others, and for a larger result."""
     values = [constant_of(a) for a in args]
-    if node.is_leaf or node.op.effect or not values or len(node.types) != 1 or any(v is None for v in values):
+    if (
+        node.is_leaf
+        or node.op.effect
+        or not values
+        or len(node.types) != 1
+        or any(v is None for v in values)
+    ):
         return None
     size = node.type.size
-    if not isinstance(size, int) or size > min(FOLDED, max(v.size for v in values if v is not None)):
+    if not isinstance(size, int) or size > min(
+        FOLDED, max(v.size for v in values if v is not None)
+    ):
         return None
     copied = walk.copy(node, args)
     try:
@@ -96,7 +107,9 @@ def _folded(walk: Walk, node: Node, args: tuple[Node, ...], fired: list[Fired]) 
 
 
 def expand(joint: Joint) -> Joint:
-    """Every operation that is defined by others becomes those: its last stage stands for it, the rest are its parts.
+    """Every operation that is defined by others becomes those, down to the elementary ones.
+
+    The last stage of a definition stands for the operation, the rest are its parts.
 
     Raises GraphError (G903) for a definition that never ends.
     """
@@ -108,7 +121,9 @@ def expand(joint: Joint) -> Joint:
 
 
 def _expandable(graph: Graph) -> bool:
-    return any(isinstance(n.op.spell, Expand) or any(map(_expandable, regions(n))) for n in graph.nodes)
+    return any(
+        isinstance(n.op.spell, Expand) or any(map(_expandable, regions(n))) for n in graph.nodes
+    )
 
 
 def regions(node: Node) -> list[Graph]:

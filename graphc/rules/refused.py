@@ -1,7 +1,7 @@
 """Equations that look true and are not, each with an input that breaks it: no table has them.
 
-They hold for real numbers. The numbers here are rounded, have infinities, NaN and a zero of each sign, and some of these
-functions have a gradient that was chosen at a corner.
+They hold for real numbers. The numbers here are rounded, have infinities, NaN and a zero of each
+sign, and some of these functions have a gradient that was chosen at a corner.
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ from math import inf, nan
 
 from graphc.graph import Node
 from graphc.ops import (
-    exp, greater_equal, less, log, maximum, reciprocal, relu, sigmoid, sqrt, square, sum, where
+    exp,
+    greater_equal,
+    less,
+    log,
+    maximum,
+    reciprocal,
+    relu,
+    sigmoid,
+    sqrt,
+    square,
+    sum,
+    where,
 )  # fmt: skip
 from graphc.rules.rule import PATTERNS, holes
 
@@ -21,7 +32,7 @@ x, y, z = holes("x y z")
 
 @dataclass(frozen=True)
 class Refused:
-    """An equation, the values of its holes at which it breaks, and why; `of` says what breaks: value or gradient."""
+    """An equation, where it breaks, and why; `of` says what breaks: value or gradient."""
 
     left: Node
     right: Node
@@ -30,12 +41,15 @@ class Refused:
     of: str = "value"
 
 
-def refuse(left: Node, right: Node | float, *, why: str, of: str = "value", **breaks: float) -> Refused:
+def refuse(
+    left: Node, right: Node | float, *, why: str, of: str = "value", **breaks: float
+) -> Refused:
     """A row of REFUSED; holes and their values are given by name."""
     right = right if isinstance(right, Node) else PATTERNS.constant(right)
     return Refused(left, right, breaks, why, of)
 
 
+# ruff: noqa: E501 - a row is one line
 # fmt: off
 REFUSED = (
     refuse(x + 0.0,             x,                          x=-0.0,                 why="-0 + 0 is +0"),

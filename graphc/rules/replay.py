@@ -1,7 +1,7 @@
-"""A joint goes in, a joint over a new graph comes out in which some stages stand for others: every pass is one.
+"""A joint goes in, one over a new graph with some stages replaced comes out: every pass is one.
 
-The old graph is never changed. The new one holds what the roots need, in the old order, with every name, line, scope
-and forward stage. Notes at the foot: [Two walks], [Stages that nothing computes], [Parts].
+The old graph is never changed. The new one holds what the roots need, in the old order, with every
+name, line, scope and forward stage. Notes: [Two walks], [Stages that nothing computes], [Parts].
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from graphc.joint import Joint
 from graphc.place import Place
 
 Visit = Callable[["Walk", Node, tuple[Node, ...]], Node | None]
-"""What a pass makes of one stage, its arguments built already: a stage of `walk.graph`, or None to copy it."""
+"""What a pass makes of one stage, its arguments built: a stage of `walk.graph`; None copies."""
 
 FOLLOWED = ("assert", "print")
 """Effects that happen even where nobody reads the value."""
@@ -27,7 +27,9 @@ SMALL = 256
 """Constants of at most so many elements are merged by their bits when they are copied."""
 
 
-def replay(joint: Joint, visit: Visit | None = None, *, share: bool = False, effects: bool = True) -> Joint:
+def replay(
+    joint: Joint, visit: Visit | None = None, *, share: bool = False, effects: bool = True
+) -> Joint:
     """The joint over a new graph, each stage copied or replaced by what `visit` answers.
 
     `share` merges equal stages; `effects` keeps asserting and printing stages that no root needs.
@@ -42,20 +44,26 @@ def replay(joint: Joint, visit: Visit | None = None, *, share: bool = False, eff
 
 
 def _tidied(first: Walk, checks: list[Node]) -> Outcome:
-    """The second walk: copies what the first one left in use, with the lines of all that it stands for."""
+    """The second walk copies what the first one left in use, with the lines it stands for."""
     rough = first.joint.moved(first.graph, first.to)
     alive = needed((*rough.roots, *checks))
     heirs = _heirs(first, set(alive))
     second = Walk(rough, alive, None, False, _lines(heirs))
     second.run()
+    hints = first.graph.hints.items()
+    second.graph.hints = {second.to[n]: text for n, text in hints if n in second.to}
     to = {old: second.to[new] for old, new in first.to.items() if new in second.to}
     final = {old: second.to[heir] for old, heir in heirs.items()}
-    parts = {second.to[p]: second.to[w] for p, w in first.parts.items() if p in second.to and w in second.to}
+    parts = {
+        second.to[p]: second.to[w]
+        for p, w in first.parts.items()
+        if p in second.to and w in second.to
+    }
     return Outcome(first, second.graph, to, final, parts)
 
 
 class Replayed(Graph):
-    """A graph that a pass made; `merged` has, for the name of a stage that is gone, the stage that swallowed it."""
+    """A graph that a pass made; `merged` tells which stage swallowed the one of a name."""
 
     def __init__(self, title: str = "graph", *, dtype: Any = "float64") -> None:
         super().__init__(title, dtype=dtype)
@@ -63,7 +71,7 @@ class Replayed(Graph):
 
 
 def needed(roots: Iterable[Node]) -> list[Node]:
-    """All that the roots need, and the forward stages that those belong to, in the order of creation."""
+    """All that the roots need, and the forward stages those belong to, in order of creation."""
     stack = list(roots)
     found = set(stack)
     while stack:
@@ -76,7 +84,7 @@ def needed(roots: Iterable[Node]) -> list[Node]:
 
 
 class Walk:
-    """One walk over a joint's stages that builds another graph: what was built so far, and from what."""
+    """One walk over a joint's stages that builds another graph: what was built, from what."""
 
     def __init__(
         self,
@@ -112,7 +120,9 @@ class Walk:
             return self.copy(node, args)
         if new.types != node.types:
             old, other = (", ".join(map(str, n.types)) for n in (node, new))
-            raise GraphError(f"a pass would replace {old} by {other}", subject=node.label, code="G902")
+            raise GraphError(
+                f"a pass would replace {old} by {other}", subject=node.label, code="G902"
+            )
         self.replaced |= new.op is not node.op or new.args != args
         return new
 
@@ -152,7 +162,7 @@ class Walk:
 
 
 def _heirs(walk: Walk, alive: set[Node]) -> dict[Node, Node]:
-    """For each old stage the new one that it became, or else the one that its first reader became."""
+    """For each old stage the new one it became, or else the one that its first reader became."""
     heirs: dict[Node, Node] = {}
     for node in reversed(walk.order):
         new: Node | None = walk.to[node]
@@ -176,7 +186,7 @@ def _lines(heirs: Mapping[Node, Node]) -> dict[Node, tuple[Place, ...]]:
 class Outcome:
     """What a pass has built, before it is told all that the old graph knew beside its stages.
 
-    `to` has the old stages whose value is still there, `heirs` also those that another stage has swallowed.
+    `to` has the old stages whose value is still there, `heirs` also those that were swallowed.
     """
 
     walk: Walk
@@ -192,9 +202,10 @@ class Outcome:
         self._belong(old)
         self.graph.outputs = {name: self.to[n] for name, n in old.outputs.items() if n in self.to}
         self.graph.part_of = self._part_of(old.part_of)
-        for node, text in old.texts.items():
-            if node in self.to:
-                self.graph.texts.setdefault(self.to[node], text)
+        for mine, theirs in ((self.graph.texts, old.texts), (self.graph.hints, old.hints)):
+            for node, text in theirs.items():
+                if node in self.to:
+                    mine.setdefault(self.to[node], text)
         return self.walk.joint.moved(self.graph, self.to)
 
     def _name(self, old: Graph) -> None:
@@ -214,11 +225,13 @@ class Outcome:
                     self.graph.belongs(self.to[node], self.to[into])
 
     def _part_of(self, before: Mapping[Node, Node]) -> dict[Node, Node]:
-        """The parts made by this walk and by earlier ones, each with the outermost stage that has it."""
+        """The parts made by this walk and earlier ones, with the outermost stage of each."""
         to, heirs = self.to, self.heirs
         whole = {to[p]: heirs[w] for p, w in before.items() if p in to and w in heirs}
         whole.update((p, w) for p, w in self.parts.items() if p not in whole)
-        stages = {to[n] for n in self.walk.order if n in to and n not in before and n.backward_of is None}
+        stages = {
+            to[n] for n in self.walk.order if n in to and n not in before and n.backward_of is None
+        }
         return {p: _outermost(w, whole) for p, w in whole.items() if p not in stages}
 
 
@@ -230,17 +243,18 @@ def _outermost(node: Node, whole: Mapping[Node, Node]) -> Node:
 
 # Note [Two walks]
 #
-# A pass that replaces a stage leaves behind what only that stage read, and lines of merged stages are known only when all
-# are built, while a node can never change. So where the first walk left anything behind, a second one copies what is in
-# use, and gives every stage the lines of all that it stands for. Where a pass changed nothing there is one walk.
+# A pass that replaces a stage leaves behind what only that stage read, and lines of merged stages are
+# known only when all are built, while a node can never change. So where the first walk left anything
+# behind, a second one copies what is in use, and gives every stage the lines of all that it stands
+# for. Where a pass changed nothing there is one walk.
 
 # Note [Stages that nothing computes]
 #
-# A gradient may need less than the value whose gradient it is: that of a + b does not need a + b. Each term still belongs
-# to that stage, so the stage stays in the graph, though not among what the roots need: `graph.order(*joint.roots)` is
-# what will be computed, `graph.nodes` has such stages besides.
+# A gradient may need less than the value whose gradient it is: that of a + b does not need a + b. Each
+# term still belongs to that stage, so the stage stays in the graph, though not among what the roots
+# need: `graph.order(*joint.roots)` is what will be computed, `graph.nodes` has such stages besides.
 
 # Note [Parts]
 #
-# The definition of an operation is several stages; the last of them is the stage itself, the others are its parts.
-# A part that sharing merged with a forward stage of its own is no part: it is that stage.
+# The definition of an operation is several stages; the last of them is the stage itself, the others
+# are its parts: graph.part_of has for each the outermost stage that it is a part of. A part that sharing merged with a forward stage of its own is no part: it is that stage.

@@ -1,4 +1,4 @@
-"""A table goes in, a visit comes out that a replay can make: it tries the table's rows on every stage as it is built.
+"""A table goes in, a visit for a replay comes out: it tries the rows on each stage it builds.
 
 Each stage is retried at most FUEL times, so a pass is linear. What fired is recorded, row by row.
 """
@@ -32,7 +32,9 @@ def rewriting(table: Table, during: str, fired: list[Fired]) -> Visit:
 class _Rewriting:
     """The rewriting of one old stage: what it has swallowed so far."""
 
-    def __init__(self, walk: Walk, node: Node, table: Table, during: str, fired: list[Fired]) -> None:
+    def __init__(
+        self, walk: Walk, node: Node, table: Table, during: str, fired: list[Fired]
+    ) -> None:
         self.walk, self.node, self.table, self.during, self.fired = walk, node, table, during, fired
         self.swallowed = {node}
 
@@ -55,9 +57,11 @@ class _Rewriting:
         return None
 
     def _right(self, row: Rule, match: Match, fuel: int) -> Node | None:
-        """The right side, None where it has no type over what was found: sizes that are not affine."""
+        """The right side; None where it has no type here, for a size that is not affine."""
         try:
-            return build(row, match.found, lambda op, args, attrs: self._made(op, args, attrs, fuel))
+            return build(
+                row, match.found, lambda op, args, attrs: self._made(op, args, attrs, fuel)
+            )
         except ShapeError:
             return None
 
@@ -74,9 +78,11 @@ class _Rewriting:
         return True
 
     def _is_read_by(self, stage: Node, swallowed: set[Node], stages: tuple[Node, ...]) -> bool:
-        """Whether only those stages read this one: old ones where it stands for old ones, else new ones."""
+        """Whether only those read this stage: old ones where it stands for any, else new ones."""
         old = self.walk.origins.get(stage, ())
         if not old:
             return all(reader in stages for reader in self.walk.graph.readers(stage))
         readers = (reader for node in old for reader in self.walk.readers[node])
-        return not self.walk.fences.intersection(old) and all(reader in swallowed for reader in readers)
+        return not self.walk.fences.intersection(old) and all(
+            reader in swallowed for reader in readers
+        )

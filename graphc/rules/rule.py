@@ -1,7 +1,8 @@
-"""A rewrite is a row: a name, a left side and a right side, both ordinary expressions over holes, and a condition.
+"""A rewrite is a row: a name, two sides that are ordinary expressions over holes, a condition.
 
-A row keeps the type of what it replaces; one whose right side would have another type does not fire. The literals of
-a row stand for that number in any element type, also broadcast; a commutative operation matches in both orders.
+A row keeps the type of what it replaces; one whose right side would have another type does not fire.
+The literals of a row stand for that number in any element type, also broadcast; a commutative
+operation matches in both orders.
 """
 
 from __future__ import annotations
@@ -23,14 +24,24 @@ LOOSE = Op("loose", lambda *args, **_: Type("f64"), None, lambda *args, **_: Non
 """Stands in a pattern for an operation whatever its attributes."""
 
 COMMUTATIVE = frozenset(
-    ("add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or", "logical_xor")
+    (
+        "add",
+        "multiply",
+        "maximum",
+        "minimum",
+        "equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+    )
 )
 
 TRANSPARENT = frozenset(("alias", "broadcast_to"))
 """What a literal is seen through."""
 
 Found = Mapping[str, Node]
-"""The stages that a left side found: each hole by its name, each loose operation by its own, and "root"."""
+"""The stages that a left side found: holes and loose operations by their names, and "root"."""
 
 Make = Callable[[Op, tuple[Node, ...], Mapping[str, Any]], Node]
 
@@ -40,19 +51,21 @@ def holes(names: str, dtype: str = "f64") -> tuple[Node, ...]:
 
     `dtype` is there for the type rules of what is written over it: bool for logical operations.
     """
-    return tuple(PATTERNS.add(INPUT, (), {"type": Type(dtype), "hole": name}) for name in names.split())
+    return tuple(
+        PATTERNS.add(INPUT, (), {"type": Type(dtype), "hole": name}) for name in names.split()
+    )
 
 
 def loose(name: str, *args: Node, called: str = "") -> Node:
-    """A pattern of the operation `name` with any attributes; the condition and the right side know it as `called`."""
+    """A pattern of the operation `name` with any attributes, which is found as `called`."""
     return PATTERNS.add(LOOSE, args, {"of": name, "called": called or name})
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One row. `right` is an expression over the holes of `left`, or a function of what was found that builds it.
+    """One row. `right` is an expression over the holes of `left`, or a function of what was found.
 
-    `when` is asked last. `mixed` allows stages of different element types, which a row must otherwise share.
+    `when` is asked last. `mixed` allows different element types; others share one.
     """
 
     name: str
@@ -80,7 +93,7 @@ def rule(
 
 
 class Table:
-    """Rows under one name, tried in order. `alone`: a row fires only where nobody else reads what it swallows.
+    """Rows under one name, tried in order; `alone`: only where nobody else reads what they swallow.
 
     Raises GraphError when two rows have one name.
     """
@@ -102,7 +115,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Match:
-    """What the holes of a left side stand for, and the stages that its operations are, the root first."""
+    """What the holes of a left side stand for, and its operations' stages, the root first."""
 
     found: Found = field(default_factory=dict)
     stages: tuple[Node, ...] = ()
@@ -117,7 +130,7 @@ class Match:
 
 
 def matches(row: Rule, node: Node) -> Iterator[Match]:
-    """Every way in which the row's left side is this stage, its condition and the element types included."""
+    """Every way in which this stage is the row's left side and meets its condition."""
     for match in _match(row.left, node, Match().bound("root", node)):
         if (row.mixed or _one_dtype(match)) and (row.when is None or row.when(match.found)):
             yield match
@@ -130,7 +143,9 @@ def _match(pattern: Node, node: Node, match: Match) -> Iterator[Match]:
         if is_number(node, pattern.value):
             yield match
     elif pattern.op is LOOSE and node.op.name == pattern.attrs["of"]:
-        yield from _match_args(pattern.args, node.args, match.bound(pattern.attrs["called"], node).through(node))
+        yield from _match_args(
+            pattern.args, node.args, match.bound(pattern.attrs["called"], node).through(node)
+        )
     elif pattern.op is node.op and pattern.attrs == node.attrs:
         match = match.through(node)
         yield from _match_args(pattern.args, node.args, match)
@@ -145,7 +160,9 @@ def _match_hole(name: str, node: Node, match: Match) -> Iterator[Match]:
         yield match
 
 
-def _match_args(patterns: tuple[Node, ...], args: tuple[Node, ...], match: Match) -> Iterator[Match]:
+def _match_args(
+    patterns: tuple[Node, ...], args: tuple[Node, ...], match: Match
+) -> Iterator[Match]:
     if not patterns and not args:
         yield match
     elif patterns and args:
@@ -162,7 +179,7 @@ def _op_name(pattern: Node) -> str:
 
 
 def constant_of(node: Node) -> np.ndarray | None:
-    """The array that a stage is known to be, seen through names and broadcasting; None for any other."""
+    """The array that a stage is known to be, through names and broadcasting; else None."""
     while node.op.name in TRANSPARENT:
         node = node.args[0]
     return node.value if node.op is CONST else None
@@ -175,16 +192,27 @@ def is_number(node: Node, number: Any) -> bool:
         return False
     first = value.flat[0]
     same = bool(first == number) and bool(np.signbit(first) == np.signbit(number))
-    return same and (value.size == 1 or bool((value.view(f"V{value.itemsize}") == first.view(f"V{value.itemsize}")).all()))
+    return same and (
+        value.size == 1
+        or bool((value.view(f"V{value.itemsize}") == first.view(f"V{value.itemsize}")).all())
+    )
 
 
 def alike(a: Node, b: Node, depth: int = 4) -> bool:
     """Whether two stages are the same computation, as far as `depth` operations show."""
     if a is b:
         return True
-    if a.op is not b.op or a.op.effect or not depth or len(a.args) != len(b.args) or (a.is_leaf and a.op is not CONST):
+    if (
+        a.op is not b.op
+        or a.op.effect
+        or not depth
+        or len(a.args) != len(b.args)
+        or (a.is_leaf and a.op is not CONST)
+    ):
         return False
-    return _same_attrs(a.attrs, b.attrs) and all(map(lambda p, q: alike(p, q, depth - 1), a.args, b.args))
+    return _same_attrs(a.attrs, b.attrs) and all(
+        map(lambda p, q: alike(p, q, depth - 1), a.args, b.args)
+    )
 
 
 def _same_attrs(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
@@ -193,12 +221,17 @@ def _same_attrs(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 def _same_value(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray):
-        return isinstance(b, np.ndarray) and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        return (
+            isinstance(b, np.ndarray)
+            and a.dtype == b.dtype
+            and a.shape == b.shape
+            and a.tobytes() == b.tobytes()
+        )
     return bool(a == b)
 
 
 def build(row: Rule, found: Found, make: Make) -> Node:
-    """The row's right side over what was found; its literals take the element type of the stage replaced."""
+    """The row's right side; its literals take the element type of the stage replaced."""
     if isinstance(row.right, Node):
         return _build(row.right, found, make)
     return row.right(found)
@@ -210,4 +243,6 @@ def _build(pattern: Node, found: Found, make: Make) -> Node:
     root = found["root"]
     if pattern.op is CONST:
         return graph_of(root).constant(pattern.value, root.dtype)
-    return make(pattern.op, tuple(_build(a, found, make) for a in pattern.args), pattern.attrs or EMPTY)
+    return make(
+        pattern.op, tuple(_build(a, found, make) for a in pattern.args), pattern.attrs or EMPTY
+    )

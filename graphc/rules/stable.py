@@ -1,14 +1,26 @@
 """Forms that overflow or cancel, and forms of the same real function that do not.
 
-Every row is tested against higher precision. A row fires before differentiation, and only where nobody else reads what
-it swallows, so that it never computes a value twice.
+Every row is tested against higher precision. A row fires before differentiation, and only where
+nobody else reads what it swallows, so that it never computes a value twice.
 """
 
 from __future__ import annotations
 
 from graphc.graph import Node
 from graphc.ops import (
-    abs, cross_entropy, exp, expm1, log, log1p, log_softmax, logsumexp, sigmoid, softmax, softplus, sqrt, square
+    abs,
+    cross_entropy,
+    exp,
+    expm1,
+    log,
+    log1p,
+    log_softmax,
+    logsumexp,
+    sigmoid,
+    softmax,
+    softplus,
+    sqrt,
+    square,
 )  # fmt: skip
 from graphc.rules.rule import Found, Table, holes, loose, rule
 
@@ -30,7 +42,10 @@ def _logsumexp(found: Found) -> Node:
 
 def _same_attrs(found: Found) -> bool:
     """Whether a maximum and the sum that it steadies go along the same axes and keep them."""
-    return _keeps(found, "max") and found["max"].attrs == found["logsumexp"].attrs == found["top"].attrs
+    return (
+        _keeps(found, "max")
+        and found["max"].attrs == found["logsumexp"].attrs == found["top"].attrs
+    )
 
 
 def _shifted(found: Found) -> bool:
@@ -52,6 +67,7 @@ def _cross_entropy(found: Found) -> Node:
 
 _picked = loose("sum", loose("one_hot", t) * loose("log_softmax", x))
 
+# ruff: noqa: E501 - a row is one line
 # fmt: off
 STABLE = Table("stable",
     rule("softplus",            log(1.0 + exp(x)),              softplus(x)),

@@ -1,6 +1,6 @@
-"""For each row with loose operations, calls that its left side matches: shapes of the inputs and what to write.
+"""For each row with loose operations, what its left side matches: input shapes and a call.
 
-An input whose name begins with t holds class labels, one with c a condition; the others are drawn in the dtype tested.
+The input t holds class labels, c a condition; the others are drawn in the element type under test.
 """
 
 from __future__ import annotations
@@ -10,8 +10,23 @@ from typing import NamedTuple
 
 from graphc.graph import OPS, Node
 from graphc.ops import (
-    astype, broadcast_to, exp, expand_dims, log, log_softmax, logsumexp, max, mean, min, one_hot, permute_dims, prod,
-    reshape, softmax, squeeze, sum
+    astype,
+    broadcast_to,
+    exp,
+    expand_dims,
+    log,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    one_hot,
+    permute_dims,
+    prod,
+    reshape,
+    softmax,
+    squeeze,
+    sum,
 )  # fmt: skip
 
 
@@ -34,6 +49,7 @@ def _likelihood(x: Node, t: Node) -> Node:
     return sum(one_hot(t, 4, x.dtype) * log_softmax(x), axis=1)
 
 
+# ruff: noqa: E501 - a row is one line
 # fmt: off
 EXAMPLES = {
     "cast-same":          _x(3,       write=lambda x: OPS["astype"](x, dtype=x.dtype)),

@@ -1,4 +1,4 @@
-"""What the tests of rewrites share: left sides made into graphs, values that break things, bits compared."""
+"""What tests of rewrites share: left sides as graphs, values that break things, bits compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,22 @@ from graphc.graph import CONST, Graph, Node
 from graphc.ops.spell import Reshape, View
 from graphc.rules.rule import LOOSE, Rule
 
-SPECIAL = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -1e-40, 1e308, -3e38, 2.5, 1 / 3, -0.7)
+SPECIAL = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    np.inf,
+    -np.inf,
+    np.nan,
+    5e-324,
+    -1e-40,
+    1e308,
+    -3e38,
+    2.5,
+    1 / 3,
+    -0.7,
+)
 
 
 def written(row: Rule, dtype: str) -> tuple[Node, dict[str, Node]]:
@@ -22,21 +37,28 @@ def written(row: Rule, dtype: str) -> tuple[Node, dict[str, Node]]:
 
 def example(name: str, dtype: str) -> tuple[Node, dict[str, Node]]:
     """A left side with loose operations, from EXAMPLES."""
-    graph, (shapes, write) = Graph("example", dtype=dtype if dtype in ("f32", "f64") else "f64"), EXAMPLES[name]
+    graph, (shapes, write) = (
+        Graph("example", dtype=dtype if dtype in ("f32", "f64") else "f64"),
+        EXAMPLES[name],
+    )
     kinds = {"t": "u8", "c": "bool"}
     inputs = {n: graph.input(n, shape, kinds.get(n, dtype)) for n, shape in shapes.items()}
     return write(**inputs), inputs
 
 
 def instance(pattern: Node, dtype: str, shape: Any) -> tuple[Node, dict[str, Node]]:
-    """A pattern without loose operations as a graph over inputs, and those by the names of its holes."""
+    """A pattern without loose operations over inputs, and those by the names of its holes."""
     graph = Graph("instance", dtype=dtype if dtype in ("f32", "f64") else "f64")
     holes: dict[str, Node] = {}
 
     def made(p: Node) -> Node:
         if "hole" in p.attrs:
             name, kind = p.attrs["hole"], "bool" if p.dtype == "bool" else dtype
-            return holes[name] if name in holes else holes.setdefault(name, graph.input(name, shape, kind))
+            return (
+                holes[name]
+                if name in holes
+                else holes.setdefault(name, graph.input(name, shape, kind))
+            )
         if p.op is CONST:
             return graph.constant(p.value, dtype)
         return graph.add(p.op, tuple(map(made, p.args)), p.attrs)
@@ -50,7 +72,7 @@ def is_plain(pattern: Any) -> bool:
 
 
 def specials(inputs: dict[str, Node]) -> dict[Node, np.ndarray]:
-    """Special values for every input: all combinations for vectors of a named size, else as many as fit."""
+    """Special values for every input: all combinations where the size is named, else what fits."""
     choices = [_choices(node) for node in inputs.values()]
     rows = list(zip(*itertools.product(*choices), strict=True))
     with np.errstate(all="ignore"):
@@ -83,7 +105,7 @@ def same_bits(a: Any, b: Any) -> bool:
 
 
 def cost(root: Node) -> int:
-    """How many stages compute something: not leaves, views, casts, or a sign that the reader can take along."""
+    """How many stages compute something: not leaves, views, casts, or a sign."""
     free = ("negative", "astype", "alias")
     return sum(
         not n.is_leaf and not isinstance(n.op.spell, (View, Reshape)) and n.op.name not in free

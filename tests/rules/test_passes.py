@@ -47,9 +47,10 @@ def _through(run, stage: Node) -> Node:
 
 
 def _same(a: Node, b: Node) -> bool:
-    """Whether two stages of different graphs are the same expression over inputs of the same names."""
+    """Whether stages of two graphs are one expression over inputs of the same names."""
     return (
-        (a.op, a.types, a.op.name == "input" and a.name) == (b.op, b.types, b.op.name == "input" and b.name)
+        (a.op, a.types, a.op.name == "input" and a.name)
+        == (b.op, b.types, b.op.name == "input" and b.name)
         and (a.op.name != "const" or a.value.tobytes() == b.value.tobytes())
         and len(a.args) == len(b.args)
         and all(map(_same, a.args, b.args))
@@ -127,7 +128,9 @@ def test_logsumexp_written_out_is_logsumexp():
 
 def test_softmax_over_another_axis_than_the_maximum_stays():
     (x,) = _inputs((5, 4))
-    assert _through(stabilise, softmax(x - x.max(axis=0, keepdims=True))).args[0].op.name == "subtract"
+    assert (
+        _through(stabilise, softmax(x - x.max(axis=0, keepdims=True))).args[0].op.name == "subtract"
+    )
 
 
 def test_rows_match_in_either_order_and_in_any_float_type():
@@ -180,7 +183,10 @@ def test_arithmetic_on_constants_is_done_in_their_type():
 
 def test_a_number_spread_over_an_array_is_not_folded_to_an_array():
     (x,) = _inputs((3,))
-    assert _through(simplify, x * broadcast_to(x.graph.constant(2.5), 3)).args[1].op.name == "broadcast_to"
+    assert (
+        _through(simplify, x * broadcast_to(x.graph.constant(2.5), 3)).args[1].op.name
+        == "broadcast_to"
+    )
 
 
 def test_a_check_of_constant_indices_is_not_folded():
@@ -226,7 +232,10 @@ def test_parts_of_a_gradient_belong_to_the_forward_stage():
     x, y = _inputs((3, 4), (4, 2))
     (d_x,) = grad(sum(matmul(x, y).named("product")), [x])
     joint = expand(Joint(x.graph, (d_x,)))
-    assert {n.backward_of.name for n in joint.graph.nodes if n.backward_of is not None} == {"product", None}
+    assert {n.backward_of.name for n in joint.graph.nodes if n.backward_of is not None} == {
+        "product",
+        None,
+    }
 
 
 def test_an_operation_defined_by_itself_is_an_error():
@@ -250,7 +259,10 @@ def test_a_gradient_simplified_to_an_input_keeps_a_stage_of_its_own():
 def test_what_fired_is_on_record_with_pass_row_and_the_users_stage():
     (x,) = _inputs(())
     joint = simplify(stabilise(Joint(x.graph, (log(1 + (x * 1.0)).named("f"),))))
-    assert [(f.during, f.rule) for f in joint.fired] == [("stabilise", "log1p"), ("simplify", "mul-one")]
+    assert [(f.during, f.rule) for f in joint.fired] == [
+        ("stabilise", "log1p"),
+        ("simplify", "mul-one"),
+    ]
     assert joint.fired[0].stage.startswith("log 'f' (test_passes.py:")
 
 
@@ -261,8 +273,14 @@ def _network() -> tuple[Joint, dict[str, np.ndarray]]:
     gate = 1 / (1 + exp(-(x @ w)))
     scores = relu(gate * 1.0 - 0.2) @ v
     loss = cross_entropy(scores, t) + mean(log(1 + exp(scores))) + square(w).sum() * (2 * 0.05)
-    joint = Joint(g, (loss, softmax(scores)), (w, v), dict(zip((w, v), grad(loss, [w, v]), strict=True)))
-    feeds = {"x": rng.normal(size=(6, 5)), "t": np.array([0, 3, 1, 2, 2, 0]), "w": rng.normal(size=(5, 7))}
+    joint = Joint(
+        g, (loss, softmax(scores)), (w, v), dict(zip((w, v), grad(loss, [w, v]), strict=True))
+    )
+    feeds = {
+        "x": rng.normal(size=(6, 5)),
+        "t": np.array([0, 3, 1, 2, 2, 0]),
+        "w": rng.normal(size=(5, 7)),
+    }
     return joint, {**feeds, "v": rng.normal(size=(7, 4))}
 
 

@@ -1,4 +1,4 @@
-"""Every refused equation breaks where it says, and simplifying leaves its left side the value it has."""
+"""Every refused equation breaks where it says, and simplifying keeps its left side's value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A replayed graph is the old one again: values, names, lines, scopes, forward stages; and the old one is untouched."""
+"""A replayed graph is the old one again: values, names, lines, scopes, forward stages."""
 
 from __future__ import annotations
 
@@ -144,11 +144,16 @@ def test_a_pass_goes_into_regions():
 
 
 def test_expand_goes_into_regions():
-    g, looped, loop = _looped()
+    g, _, loop = _looped()
     vector = Graph("vector")
     vector.outputs["s"] = vector.input("s", 3).mean()
     joint = expand(Joint(g, (g.add(loop, (g["x"],), {"body": vector}),)))
-    assert [n.op.name for n in joint.outputs[0].attrs["body"].nodes] == ["input", "sum", "const", "divide"]
+    assert [n.op.name for n in joint.outputs[0].attrs["body"].nodes] == [
+        "input",
+        "sum",
+        "const",
+        "divide",
+    ]
 
 
 def test_a_stage_of_several_results_is_replayed_whole():
