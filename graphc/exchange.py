@@ -8,6 +8,7 @@ letter; any other is read as a person means it (graphc.handbuilt).
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
@@ -17,8 +18,8 @@ import numpy as np
 
 import graphc.init
 from graphc.errors import GraphcError, GraphError
-from graphc.graph import CONST, FUNCTIONS, INPUT, LEAVES, OPS, Graph, Node, as_init
-from graphc.handbuilt import applied, arguments, is_leaf, operation, taken_by
+from graphc.graph import CONST, INPUT, LEAVES, OPS, Graph, Node, as_init
+from graphc.handbuilt import applied, arguments, is_leaf, limits, meant, operation, taken_by
 from graphc.init import KINDS, Init
 from graphc.literal import as_type, read, read_array, write, write_array, write_types
 from graphc.place import Place, caller
@@ -84,7 +85,9 @@ def _out(node: Node, keys: Mapping[Node, str]) -> dict[str, str]:
         found["scope"] = write(node.scope)
     if node.backward_of is not None:
         found["backward_of"] = write(keys[node.backward_of])
-    return found | {_dotted(name): _text(node, name) for name in node.attrs if not _is_type(node, name)}
+    return found | {
+        _dotted(name): _text(node, name) for name in node.attrs if not _is_type(node, name)
+    }
 
 
 def _is_type(node: Node, name: str) -> bool:
@@ -151,7 +154,7 @@ def _several(value: Any) -> tuple[str, ...]:
 
 
 def from_networkx(networkx: nx.DiGraph) -> Graph:
-    """The Graph that a networkx DiGraph or MultiDiGraph stands for: the exact inverse of `to_networkx`.
+    """The Graph that a networkx graph stands for: the exact inverse of `to_networkx`.
 
     Built by hand, a node has `op`, an input, param or state also `type="f32[batch,784]"`, a param
     perhaps `init="he_normal"`, a const `value`; attributes of operations are plain attributes.
@@ -174,13 +177,20 @@ def _title(networkx: nx.DiGraph) -> str:
 def _usual(stages: Any) -> str:
     """f32 where every float leaf says so."""
     texts = [str(s.says["type"]) for s in stages if is_leaf(s.op) and "type" in s.says]
-    floats = {text.strip().partition("[")[0] for text in texts} & {"f32", "f64", "float32", "float64"}
+    floats = {text.strip().partition("[")[0] for text in texts} & {
+        "f32",
+        "f64",
+        "float32",
+        "float64",
+    }
     return "float32" if floats and floats <= {"f32", "float32"} else "float64"
 
 
 def _stages(networkx: nx.DiGraph) -> dict[Hashable, Stage]:
     if not networkx.is_directed():
-        raise GraphError("the edges have no direction", hint="build an nx.DiGraph: argument -> user")
+        raise GraphError(
+            "the edges have no direction", hint="build an nx.DiGraph: argument -> user"
+        )
     if not len(networkx):
         raise GraphError("the graph is empty", code="G516")
     if str(networkx.graph.get("graphc_format", FORMAT)) != FORMAT:
@@ -216,7 +226,10 @@ def _check_names(stages: Any) -> None:
 
 def _ordered(networkx: nx.DiGraph, stages: Mapping[Hashable, Stage]) -> list[Stage]:
     """Arguments before users, else in the order of creation, or of the networkx graph."""
-    rank = {key: (int(s.says["order"]) if s.exact else 0, i) for i, (key, s) in enumerate(stages.items())}
+    rank = {
+        key: (int(s.says["order"]) if s.exact else 0, i)
+        for i, (key, s) in enumerate(stages.items())
+    }
     waits = {key: len(set(networkx.predecessors(key))) for key in stages}
     at = {place: stages[key] for key, place in rank.items()}
     heap = sorted(rank[key] for key in stages if not waits[key])
@@ -239,9 +252,11 @@ def _cycle(networkx: nx.DiGraph) -> GraphError:
 
 
 class Reader:
-    """Stages one after the other into one Graph; constants without a type stay numbers until they are read."""
+    """Stages into one Graph; a constant without a type stays a number until it is read."""
 
-    def __init__(self, networkx: nx.DiGraph, graph: Graph, stages: Mapping[Hashable, Stage]) -> None:
+    def __init__(
+        self, networkx: nx.DiGraph, graph: Graph, stages: Mapping[Hashable, Stage]
+    ) -> None:
         self.networkx, self.graph, self.stages = networkx, graph, stages
         self.here = (caller(),)
         self.built: dict[Hashable, Node] = {}
@@ -250,9 +265,9 @@ class Reader:
     def build(self, stage: Stage) -> None:
         """The next stage, all of whose arguments are there; errors name it."""
         where = _where(stage.says["where"]) if "where" in stage.says else self.here
-        told = self.graph.told(() if stage.exact and "where" not in stage.says else where, self._behind(stage))
+        where = () if stage.exact and "where" not in stage.says else where
         try:
-            with told:
+            with self.graph.told(where, self._behind(stage)):
                 self._build(stage)
         except GraphcError as error:
             error.subject = ""
@@ -270,11 +285,14 @@ class Reader:
     def _build(self, stage: Stage) -> None:
         if is_leaf(stage.op) and self.networkx.in_degree(stage.key):
             source = next(iter(self.networkx.predecessors(stage.key)))
-            raise GraphError(f"an edge leads into it from {str(source)!r}, but it takes no arguments", code="G515")
+            raise GraphError(
+                f"an edge leads into it from {str(source)!r}, but it takes no arguments",
+                code="G515",
+            )
         if stage.op == CONST.name and not stage.exact and "type" not in stage.says:
             self._number(stage)
-            return
-        self._keep(stage, self._exact(stage) if stage.exact else self._meant(stage))
+        else:
+            self._keep(stage, self._exact(stage) if stage.exact else self._meant(stage))
 
     def _number(self, stage: Stage) -> None:
         value = _constant_value(stage, None)
@@ -287,7 +305,9 @@ class Reader:
     def _keep(self, stage: Stage, node: Node) -> None:
         self.built[stage.key] = node
         if "type" in stage.says and write_types(node.types) != _type_text(stage.says["type"]):
-            raise GraphError(f"it is said to be {stage.says['type']}, but it is {write_types(node.types)}")
+            raise GraphError(
+                f"it is said to be {stage.says['type']}, but it is {write_types(node.types)}"
+            )
         self.graph.name(**{name: node for name in stage.names})
 
     # To the letter
@@ -303,13 +323,21 @@ class Reader:
         type_ = as_type(stage.says["type"])
         attrs = {"type": type_} | stage.attrs
         if stage.op == CONST.name:
-            attrs["value"] = self._interned(_constant_value(stage, type_), type_)
+            attrs["value"] = _frozen(_constant_value(stage, type_))
         return self._added(stage, [], attrs)
 
     def _added(self, stage: Stage, args: list[Node], attrs: dict[str, Any]) -> Node:
         scope = str(_value(stage.says.get("scope", "")))
         with self.graph.scope(scope) if scope else nullcontext():
-            return self._constant(attrs) if stage.op == CONST.name else self.graph.add(OPS[stage.op], args, attrs)
+            if stage.op == CONST.name:
+                return self._constant(attrs)
+            return self.graph.add(OPS[stage.op], args, attrs)
+
+    def _constant(self, attrs: dict[str, Any]) -> Node:
+        """A constant that later ones of its bits share, unless the graph has one already."""
+        before = len(self.graph)
+        node = self.graph.constant(attrs["value"], attrs["type"].dtype)
+        return node if len(self.graph) > before else self.graph.add(CONST, (), attrs)
 
     # As a person means it
 
@@ -320,7 +348,7 @@ class Reader:
         return applied(stage.op, self._lifted(keys), stage.attrs)
 
     def _lifted(self, keys: list[Hashable]) -> list[Node]:
-        """The arguments as nodes; a number takes its type from the others, and its name at the first reader."""
+        """The arguments as nodes; a number takes its type from the others."""
         given = [self.numbers[k] if k in self.numbers else self._at(k) for k in keys]
         nodes = self.graph.lift(given)
         for key, node in zip(keys, nodes, strict=True):
@@ -329,8 +357,7 @@ class Reader:
         return list(nodes)
 
     def _leaf(self, stage: Stage) -> Node:
-        if "type" not in stage.says:
-            raise GraphError("it has no type", code="G514", hint='write it as type="f32[batch,784]"')
+        _check_leaf(stage)
         type_ = as_type(stage.says["type"])
         if stage.op == CONST.name:
             value = _constant_value(stage, type_)
@@ -346,11 +373,19 @@ class Reader:
             if key not in self.built:
                 self._keep(self.stages[key], self.graph.lift((value,))[0])
         said = self.networkx.graph
-        for name, key in _value(said.get("outputs", "()")):
+        for item in _several(said.get("outputs", ())):
+            name, key = item if isinstance(item, tuple) else (item, item)
             self.graph.outputs[name] = self._at(key)
         for key, into in _value(said.get("gradients", "()")):
             for other in into:
                 self.graph.belongs(self._at(key), self._at(other))
+
+
+def _check_leaf(stage: Stage) -> None:
+    for wrong in (name for name in stage.attrs if name not in KNOWN[stage.op]):
+        raise GraphError(f"{stage.op} has no attribute {wrong!r}", code="G517")
+    if "type" not in stage.says:
+        raise GraphError("it has no type", code="G514", hint='write it as type="f32[batch,784]"')
 
 
 def _type_text(said: Any) -> str:

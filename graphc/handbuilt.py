@@ -67,7 +67,9 @@ def _parameters(function: Function) -> Parameters:
     if not isinstance(function, Op):
         return list(inspect.signature(function).parameters.values())
     found = list(inspect.signature(function.infer).parameters.values())
-    return _of_any_number(function, found) if _has(found, inspect.Parameter.VAR_POSITIONAL) else found
+    return (
+        _of_any_number(function, found) if _has(found, inspect.Parameter.VAR_POSITIONAL) else found
+    )
 
 
 def _of_any_number(op: Op, inferred: Parameters) -> Parameters:
@@ -118,11 +120,11 @@ def _unknown(name: str, wrong: str, names: Sequence[str]) -> GraphError:
 # Which edge fills which slot
 
 
-def arguments(
-    networkx: nx.DiGraph, key: Hashable, name: str, within: Limits
-) -> list[Hashable]:
+def arguments(networkx: nx.DiGraph, key: Hashable, name: str, within: Limits) -> list[Hashable]:
     """The keys of the arguments in order; raises GraphError (G511 to G513) where that is not clear."""
-    edges = [(source, _slots(source, data)) for source, _, data in networkx.in_edges(key, data=True)]
+    edges = [
+        (source, _slots(source, data)) for source, _, data in networkx.in_edges(key, data=True)
+    ]
     loose = [source for source, slots in edges if slots is None]
     filled = dict(enumerate(loose)) if loose else _filled(edges)
     if loose and (len(loose) < len(edges) or (len(edges) > 1 and name not in COMMUTATIVE)):
@@ -144,7 +146,9 @@ def _slots(source: Hashable, data: Mapping[str, Any]) -> list[int] | None:
     parts = list(parts) if isinstance(parts, (list, tuple)) else [parts]
     texts = [str(part).strip() for part in parts]
     if not texts or not all(text.isdecimal() for text in texts):
-        raise GraphError(f"the edge from {str(source)!r} has slot {value!r}, not a number", code="G511")
+        raise GraphError(
+            f"the edge from {str(source)!r} has slot {value!r}, not a number", code="G511"
+        )
     return list(map(int, texts))
 
 
@@ -173,7 +177,9 @@ def _check_filled(name: str, filled: Mapping[int, Hashable], least: int, most: i
 # The stage itself
 
 
-def meant(networkx: nx.DiGraph, key: Hashable, name: str, attrs: Mapping[str, Any]) -> list[Hashable]:
+def meant(
+    networkx: nx.DiGraph, key: Hashable, name: str, attrs: Mapping[str, Any]
+) -> list[Hashable]:
     """The keys of the arguments that a person gave to the operation `name`."""
     check_attributes(name, attrs)
     within = (2, None) if name in CHAINED else limits(taken_by(FUNCTIONS[name], attrs))

@@ -386,6 +386,22 @@ def fill(typing: Any, p: Type, n: Type, value: Type) -> Rule:
     return _typed(types.void(p, types.int64, p.dtype), build)
 
 
+def _plain_report(work: Any, check: int, position: int, value: int) -> None:
+    work[:24].view(np.int64)[:] = check, position, value
+
+
+@define(_plain_report)
+def report(typing: Any, work: Type, check: Type, position: Type, value: Type) -> Rule:
+    """report(work, check, position, value): leave in the first bytes of work which check failed, where and on what."""
+
+    def build(b: Builder, work: Value, *facts: Value) -> None:
+        words = b.bitcast(work, ir.IntType(64).as_pointer())
+        for n, fact in enumerate(facts):
+            b.store(fact, b.gep(words, [ir.Constant(ir.IntType(64), n)]))
+
+    return _typed(types.void(work, types.int64, types.int64, types.int64), build)
+
+
 @define(lambda dst, src, n: setitem(dst, slice(n), src[:n]))
 def copy(typing: Any, dst: Type, src: Type, n: Type) -> Rule:
     """copy(dst, src, n): n elements of src go to dst, which does not overlap it."""
@@ -540,7 +556,7 @@ __all__ = [
     "at_i32", "at_i64", "at_u8", "at_u16", "at_u32", "at_u64", "boolean", "copy", "cos", "exp",
     "expm1", "f32", "f64", "fill", "floor", "floor_divide", "gather_rows", "gemm", "i8", "i16",
     "i32", "i64", "is_finite", "log", "log1p", "maximum", "minimum", "njit", "outside", "power",
-    "ptr", "reciprocal", "remainder", "select", "shift", "sigmoid", "sign", "sin", "softplus",
+    "ptr", "reciprocal", "report", "remainder", "select", "shift", "sigmoid", "sign", "sin", "softplus",
     "sqrt", "tan", "tanh", "trunc", "u8", "u16", "u32", "u64",
 ]
 # fmt: on

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graphc.expr import Binary, Expr, Item, Name, Number
+from graphc.expr import Binary, Call, Expr, Item, Name, Number
 from graphc.graph import CONST, Node
-from graphc.kernel import Add, Kernel, Let, Loop, Param, Remark, Return, Stmt, Store, Tag
+from graphc.kernel import Add, Kernel, Let, Loop, Param, Remark, Return, Run, Stmt, Store, Tag
 from graphc.lower.opaque import OPAQUE
-from graphc.lower.values import LETTERS, Typed, Values, cast, extent, offset_of
+from graphc.lower.values import LETTERS, Typed, Values, cast, extent, offset_of, total
 from graphc.plan import fuse
 from graphc.plan.access import identity, resolve
 from graphc.plan.memory import Slot
 from graphc.plan.plan import Part, Plan
 from graphc.plan.tasks import Task
+from graphc.types import Size, product
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class _Writer:
 
     def kernel(self) -> Kernel:
         """Arguments, places, loops, results."""
-        body = self.block(self.nest.block, 0)
+        body = sectioned(self.block(self.nest.block, 0))
         returned = [r for r in self.part.results if r.returned]
         exprs = tuple(self._result(r.node) for r in returned)
         body += [Return(exprs)] if exprs else []
@@ -96,13 +97,17 @@ class _Writer:
     # Leaves
 
     def _zero(self, task: Task) -> None:
-        kept = [axis for axis in task.loops if axis not in task.reduced]
-        hosted = task.folded[0]
-        letters = {axis: LETTERS[p] for p, axis in enumerate(kept)}
+        """The start of an accumulator in memory, all that the loops around have of it."""
+        at, kept = task.folded[0], [p for p in range(len(task.loops)) if p not in task.folded]
+        inner = [self.sizes.resolved(task.extents[p]) for p in kept if p >= at]
+        loose = any(isinstance(d, Size) for d in inner[1:])
+        count = product([self.sizes.capacity(d) for d in inner] if loose else inner)
+        letters = {task.loops[p]: Name(LETTERS[p]) for p in kept if p < at}
+        index = self._own_index(task, letters.get)
+        buffer: Expr = Name(self.labels.ident(task.node))
+        begin = buffer if index == Number(0, "i64") else Call("shift", (buffer, index))
         start = Number(task.node.op.spell.start(task.node.dtype), task.node.dtype)
-        index = self._own_index(task, lambda axis: Name(letters[axis]) if axis in letters else None)
-        assert hosted <= len(kept)
-        self.lines.append(Store(Item(self.labels.ident(task.node), index), start, self.labels.tag(task)))
+        self.lines.append(Run(Call("fill", (begin, extent(count, self.sizes), start)), self.labels.tag(task)))
 
     def _start(self, task: Task) -> None:
         dtype = _accumulator(task)
@@ -220,8 +225,6 @@ class _Writer:
 
 def own_index(task: Task, slot: Slot, variable: Callable[[int], Expr | None]) -> Expr:
     """The loops that a value keeps, by its strides."""
-    from graphc.lower.values import total
-
     kept = [axis for axis in task.loops if axis not in task.reduced]
     terms = [(variable(axis), stride) for axis, stride in zip(kept, slot.strides, strict=True)]
     return total([(name, stride) for name, stride in terms if name is not None])
@@ -276,13 +279,36 @@ def _views(writer: _Writer) -> list[Stmt]:
 
 
 def _view(arena: str, offset: int, dtype: str, names: tuple[str, ...], node: Node, writer: _Writer) -> Let:
-    from graphc.expr import Call
-
     place = Call(f"at_{dtype}", (Name(arena), Number(offset, "i64")))
     slot = writer.part.slots[node]
     long = [writer.sizes.resolved(d) for d in node.shape if d != 1][slot.depth :]
     shape = f"[{','.join(map(str, long))}]" if long else ""
     return Let(names, place, None, f"{dtype}{shape}")
+
+
+SECTIONS = {"backward": "backward sweep, last stage first", "update": "update"}
+
+
+def sectioned(lines: list[Stmt]) -> list[Stmt]:
+    """The lines with a remark before those that only carry gradients back, and before those that only update."""
+    found = [directions(line) for line in lines]
+    cuts = {}
+    for direction, earlier in (("backward", {"forward"}), ("update", {"forward", "backward"})):
+        last = max((i for i, d in enumerate(found) if d & earlier), default=-1)
+        if any(direction in d for d in found[last + 1 :]) and last >= 0:
+            cuts[last + 1] = SECTIONS[direction]
+    written: list[Stmt] = [Remark()]
+    for i, line in enumerate(lines):
+        written += [Remark(), Remark(cuts[i])] if i in cuts else []
+        written.append(line)
+    return written
+
+
+def directions(line: Stmt) -> set[str]:
+    """The sweeps that a statement belongs to."""
+    inner = {d for s in getattr(line, "body", ()) for d in directions(s)}
+    tag = getattr(line, "tag", None)
+    return inner | ({tag.direction} if tag else set())
 
 
 def merged(lines: list[Stmt]) -> list[Stmt]:

@@ -98,7 +98,8 @@ def _stacked(arg: Node, rank: int) -> Access:
     return resolve(arg, (*batch, Along(rank - 2), Along(rank - 1)))
 
 
-def _fill(writer: _Writer, node: Node) -> Stmt:
+def fill(writer: _Writer, node: Node) -> Stmt:
+    """Zeros all over a node's buffer."""
     count = extent(_count(writer, node), writer.sizes)
     return Run(Call("fill", (Name(writer.labels.ident(node)), count, _zero(node))), writer.tag)
 
@@ -130,14 +131,14 @@ def _scatter(writer: _Writer, task: Task) -> None:
         at += [(loop, strides[axis])] if loop is not None else []
     value = cast(writer.values.element(resolve(g), task), node.dtype)
     add = Add(Item(writer.labels.ident(node), total(at)), value, writer.tag)
-    writer.lines += [_fill(writer, node), *_loops(writer, task.extents, [add])]
+    writer.lines += [fill(writer, node), *_loops(writer, task.extents, [add])]
 
 
 def _place(writer: _Writer, task: Task) -> None:
     """Zeros where the pieces leave any, then each piece into its slice."""
     node = task.node
     if not _covered(node):
-        writer.lines.append(_fill(writer, node))
+        writer.lines.append(fill(writer, node))
     for piece, starts, steps in zip(node.args, node.attrs["starts"], node.attrs["steps"], strict=True):
         writer.lines += _piece(writer, task, piece, starts, steps)
 
@@ -199,13 +200,9 @@ def _check_scalar(writer: _Writer, task: Task) -> None:
 def _leave(writer: _Writer, node: Node, position: Expr, value: Expr) -> tuple[Stmt, ...]:
     """Note which check failed, where and on what, and return."""
     writer.checks += 1
-    fault = writer.labels.fresh("fault")
     returned = [r for r in writer.part.results if r.returned]
     return (
-        Let((fault,), Call("at_i64", (Name("work"), _whole(0)))),
-        Store(Item(fault, _whole(0)), _whole(writer.plan.checks[node])),
-        Store(Item(fault, _whole(1)), position),
-        Store(Item(fault, _whole(2)), Call("i64", (value,))),
+        Run(Call("report", (Name("work"), _whole(writer.plan.checks[node]), position, Call("i64", (value,))))),
         Return(tuple(_nothing(r.node) for r in returned)),
     )
 

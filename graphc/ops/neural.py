@@ -171,7 +171,8 @@ def _cross_entropy_vjp(
     """(S - I_y) g / m; with weights, each row times its share of them."""
     surplus = _surplus(logits, labels)
     if weights is None:
-        return surplus * (g / count(labels, tuple(range(labels.ndim)), g.dtype)), None
+        share = g / count(labels, tuple(range(labels.ndim)), g.dtype)
+        return surplus * share.hinted("share"), None
     share = g / sum(weights)
     losses = _class_losses(logits, labels)
     return surplus * expand_dims(share * weights, -1), None, share * (losses - y)

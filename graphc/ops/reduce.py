@@ -207,7 +207,7 @@ def count(x: Node, axis: Axes, dtype: str) -> Any:
     named = [d for d in dims if isinstance(d, Size)]
     if not named or not literal:
         return literal
-    total = astype(extent(x.graph, named[0] * literal), dtype)
+    total = astype(extent(x.graph, named[0] * literal), dtype).hinted("count")
     for dim in named[1:]:
         total = total * astype(extent(x.graph, dim), dtype)
     return total
@@ -219,7 +219,8 @@ def _mean_define(x: Node, axis: Axes, keepdims: bool) -> Node:
 
 
 def _mean_vjp(g: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
-    return (broadcast_to(kept(g, axis, keepdims) / count(x, axis, g.dtype), x.shape),)
+    share = (kept(g, axis, keepdims) / count(x, axis, g.dtype)).hinted("share")
+    return (broadcast_to(share, x.shape),)
 
 
 _mean = declare(Op("mean", _averaged, Expand(_mean_define), _along(np.mean), _mean_vjp))

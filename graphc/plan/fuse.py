@@ -176,12 +176,8 @@ class _Builder:
         if task.in_register:
             block.insert(place, Leaf(task, "start"))
             return
-        kept = [task.extents[p] for p in range(at, len(task.loops)) if p not in task.folded]
-        zero: Leaf | Loop = Leaf(task, "zero")
-        self.zero[task] = zero
-        for extent in reversed(kept):
-            zero = Loop(extent, [zero], {task.node})
-        block.insert(place, zero)
+        self.zero[task] = Leaf(task, "zero")
+        block.insert(place, self.zero[task])
 
     def _position(self, task: Task, block: Block, depth: int, before: list[Task]) -> int:
         """The end of the block; for scalars and stores right behind the last item that they need."""

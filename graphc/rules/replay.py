@@ -243,18 +243,20 @@ def _outermost(node: Node, whole: Mapping[Node, Node]) -> Node:
 
 # Note [Two walks]
 #
-# A pass that replaces a stage leaves behind what only that stage read, and lines of merged stages are
-# known only when all are built, while a node can never change. So where the first walk left anything
-# behind, a second one copies what is in use, and gives every stage the lines of all that it stands
-# for. Where a pass changed nothing there is one walk.
+# A pass that replaces a stage leaves behind what only that stage read, and lines of merged stages
+# are known only when all are built, while a node can never change. So where the first walk left
+# anything behind, a second one copies what is in use, and gives every stage the lines of all that
+# it stands for. Where a pass changed nothing there is one walk.
 
 # Note [Stages that nothing computes]
 #
-# A gradient may need less than the value whose gradient it is: that of a + b does not need a + b. Each
-# term still belongs to that stage, so the stage stays in the graph, though not among what the roots
-# need: `graph.order(*joint.roots)` is what will be computed, `graph.nodes` has such stages besides.
+# A gradient may need less than the value whose gradient it is: that of a + b does not need a + b.
+# Each term still belongs to that stage, so the stage stays in the graph, though not among what the
+# roots need: `graph.order(*joint.roots)` is what will be computed, `graph.nodes` has such stages
+# besides.
 
 # Note [Parts]
 #
 # The definition of an operation is several stages; the last of them is the stage itself, the others
-# are its parts: graph.part_of has for each the outermost stage that it is a part of. A part that sharing merged with a forward stage of its own is no part: it is that stage.
+# are its parts: graph.part_of has for each the outermost stage that it is a part of. A part that
+# sharing merged with a forward stage of its own is no part: it is that stage.

@@ -1,8 +1,8 @@
 """A rewrite is a row: a name, two sides that are ordinary expressions over holes, a condition.
 
-A row keeps the type of what it replaces; one whose right side would have another type does not fire.
-The literals of a row stand for that number in any element type, also broadcast; a commutative
-operation matches in both orders.
+A row keeps the type of what it replaces; one whose right side has another type does not fire. The
+literals of a row stand for that number in any element type, also broadcast; a commutative operation
+matches in both orders.
 """
 
 from __future__ import annotations

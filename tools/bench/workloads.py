@@ -62,19 +62,21 @@ def vector(size: int) -> Data:
 
 
 def dense_net(rows: int, widths: tuple[int, ...], batch: int, biases: bool) -> Data:
-    """Uniform inputs, random labels, and dense layers scaled so that no layer saturates."""
+    """Dense layers, normal inputs, and as labels the largest of random linear scores.
+
+    Note [Labels that can be learnt] says why the labels are not random.
+    """
     random = _random()
-    feeds = {
-        "X": random.random((rows, widths[0]), dtype=np.float32),
-        "t": random.integers(0, widths[-1], rows).astype(np.uint8),
-    }
+    X = random.standard_normal((rows, widths[0]), dtype=np.float32)
+    scores = X @ random.standard_normal((widths[0], widths[-1]), dtype=np.float32)
+    labels = scores.argmax(1).astype(np.uint8 if widths[-1] <= 256 else np.int64)
     params: Arrays = {}
     for k, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False), start=1):
-        scale = 1 / np.sqrt(fan_in)
+        scale = np.sqrt(2 / fan_in)
         params[f"W{k}"] = (random.standard_normal((fan_in, fan_out)) * scale).astype(np.float32)
         if biases:
             params[f"b{k}"] = np.zeros(fan_out, np.float32)
-    return Data(feeds, params, batch)
+    return Data({"X": X, "t": labels}, params, batch)
 
 
 def depth_of(params: Arrays) -> int:
