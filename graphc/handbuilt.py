@@ -1,4 +1,4 @@
-"""A stage as a person writes it with networkx: its operation's name and its edges in, a node of a Graph out.
+"""A stage as a person writes it with networkx in, a node of a Graph out.
 
 Names may be short, slots may be left out where order cannot matter, additions may have many terms.
 What is not clear is refused with a sentence that names the node.
@@ -21,14 +21,18 @@ from graphc.graph import FUNCTIONS, LEAVES, OPS, UFUNCS, Node, Op
 # fmt: off
 ALIASES = {
     "+": "add", "plus": "add", "-": "subtract", "sub": "subtract", "minus": "subtract",
-    "*": "multiply", "mul": "multiply", "times": "multiply", "/": "divide", "div": "divide", "truediv": "divide",
-    "**": "power", "^": "power", "pow": "power", "@": "matmul", "mm": "matmul", "neg": "negative", "pos": "positive",
-    "identity": "positive", "inv": "reciprocal", "sqr": "square", "ln": "log", "logistic": "sigmoid", "cast": "astype",
-    "%": "remainder", "mod": "remainder", "//": "floor_divide", "floordiv": "floor_divide", "T": "matrix_transpose",
-    "<": "less", "lt": "less", "<=": "less_equal", "le": "less_equal", "==": "equal", "eq": "equal",
-    ">": "greater", "gt": "greater", ">=": "greater_equal", "ge": "greater_equal", "!=": "not_equal", "ne": "not_equal",
-    "&": "logical_and", "and": "logical_and", "|": "logical_or", "or": "logical_or", "xor": "logical_xor",
-    "~": "logical_not", "not": "logical_not", "parameter": "param", "weight": "param", "constant": "const", **UFUNCS,
+    "*": "multiply", "mul": "multiply", "times": "multiply", "@": "matmul", "mm": "matmul",
+    "/": "divide", "div": "divide", "truediv": "divide", "//": "floor_divide",
+    "floordiv": "floor_divide", "%": "remainder", "mod": "remainder",
+    "**": "power", "^": "power", "pow": "power", "sqr": "square", "inv": "reciprocal",
+    "neg": "negative", "pos": "positive", "identity": "positive", "ln": "log",
+    "logistic": "sigmoid", "cast": "astype", "T": "matrix_transpose",
+    "<": "less", "lt": "less", "<=": "less_equal", "le": "less_equal",
+    ">": "greater", "gt": "greater", ">=": "greater_equal", "ge": "greater_equal",
+    "==": "equal", "eq": "equal", "!=": "not_equal", "ne": "not_equal",
+    "&": "logical_and", "and": "logical_and", "|": "logical_or", "or": "logical_or",
+    "xor": "logical_xor", "~": "logical_not", "not": "logical_not",
+    "parameter": "param", "weight": "param", "constant": "const", **UFUNCS,
 }
 # fmt: on
 COMMUTATIVE = frozenset(("add", "multiply", "maximum", "minimum"))
@@ -73,7 +77,7 @@ def _parameters(function: Function) -> Parameters:
 
 
 def _of_any_number(op: Op, inferred: Parameters) -> Parameters:
-    """One type rule serves operations of one and two arguments; the meaning or the gradient tells."""
+    """The type rule serves any number of arguments; the meaning or the gradient tells how many."""
     if isinstance(op.numpy, np.ufunc):
         kind = inspect.Parameter.POSITIONAL_ONLY
         return [inspect.Parameter(f"x{i}", kind) for i in range(op.numpy.nin)]
@@ -121,7 +125,7 @@ def _unknown(name: str, wrong: str, names: Sequence[str]) -> GraphError:
 
 
 def arguments(networkx: nx.DiGraph, key: Hashable, name: str, within: Limits) -> list[Hashable]:
-    """The keys of the arguments in order; raises GraphError (G511 to G513) where that is not clear."""
+    """The keys of the arguments in order; raises GraphError (G511 to G513) where none is clear."""
     edges = [
         (source, _slots(source, data)) for source, _, data in networkx.in_edges(key, data=True)
     ]
@@ -138,7 +142,7 @@ def arguments(networkx: nx.DiGraph, key: Hashable, name: str, within: Limits) ->
 
 
 def _slots(source: Hashable, data: Mapping[str, Any]) -> list[int] | None:
-    """The slots that an edge names, `slot=0`, `slot="0"` or `slots="0,1"`; None where it names none."""
+    """The slots that an edge names, `slot=0` or `slots="0,1"`; None where it names none."""
     value = data.get("slots", data.get("slot"))
     if value is None:
         return None

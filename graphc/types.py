@@ -163,6 +163,7 @@ def _spelled(dtype: Any) -> str:
 
 _TYPE = re.compile(r"\s*(\w+)\s*(?:\[(.*)\])?\s*")
 _TERM = re.compile(r"([+-]?)(?:(\d+)\*)?([^\W\d]\w*|\d+)")
+_SUM = re.compile(r"-?(?:\d+\*)?\w+(?:[+-](?:\d+\*)?\w+)*")
 
 
 def parse_type(text: str) -> Type:
@@ -179,7 +180,7 @@ def as_dim(dim: Any) -> Dim:
     if isinstance(dim, Size):
         return dim
     if isinstance(dim, str):
-        return _parse_dim(dim.replace(" ", ""))
+        return _parse_dim(re.sub(r"\s*([*+-])\s*", r"\1", dim.strip()))
     if isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
         return int(dim)
     raise ShapeError(f"{dim!r} is not a size", hint="a size is an integer from 0 up or a name such as 'batch'")
@@ -187,7 +188,7 @@ def as_dim(dim: Any) -> Dim:
 
 def _parse_dim(text: str) -> Dim:
     total: Dim = 0
-    if not text or "".join(m[0] for m in _TERM.finditer(text)) != text:
+    if not _SUM.fullmatch(text):
         raise ShapeError(f"{text!r} is not a size", hint="a size is an integer, a name, or like '2*batch+1'")
     for sign, factor, atom in _TERM.findall(text):
         term: Dim = int(atom) if atom.isdigit() else named(atom)

@@ -22,14 +22,14 @@ OPERATIONS = {"product": "matmul"}
 class Idents:
     """The identifiers of one module: the same for all its kernels, deterministic in the order of the graph."""
 
-    def __init__(self, graph: Graph, names: Names, nodes: Iterable[Node]) -> None:
-        self.graph, self.names = graph, names
+    def __init__(self, graph: Graph, names: Names, nodes: Iterable[Node], registers: set[Node]) -> None:
+        self.graph, self.names, self.registers = graph, names, registers
         self.known: dict[Node, str] = {}
         ordered = sorted(nodes, key=lambda n: n.index)
         for node in ordered:
             if node.is_leaf or node.name is not None:
                 self.known[node] = names.fresh(node.name or "constant")
-        for node in ordered:
+        for node in [n for n in ordered if n not in registers] + ordered:
             self(node)
 
     def __call__(self, node: Node) -> str:
@@ -37,7 +37,7 @@ class Idents:
         while isinstance(node.op.spell, Check):
             node = resolve(node.args[0]).base
         if node not in self.known:
-            self.known[node] = self._growing(node) or self.names.fresh(self._wanted(node))
+            self.known[node] = self._growing(node) or self._fresh(node)
         return self.known[node]
 
     def _growing(self, node: Node) -> str | None:
@@ -46,7 +46,14 @@ class Idents:
             return None
         older = node.args[0]
         same = self.graph.gradients.get(older) == self.graph.gradients[node]
-        return self(older) if same and len(self.graph.readers(older)) == 1 and not node.shape else None
+        alike = same and len(self.graph.readers(older)) == 1 and {node, older} <= self.registers
+        return self(older) if alike else None
+
+    def _fresh(self, node: Node) -> str:
+        """The wanted name; an element of what has a buffer of that name gets the loops' letters behind it."""
+        wanted = self._wanted(node)
+        element = node in self.registers and node.shape and wanted in self.known.values()
+        return self.names.fresh(f"{wanted}_{'ijkl'[: node.ndim]}" if element else wanted)
 
     def _wanted(self, node: Node) -> str:
         if node in self.graph.gradients:

@@ -64,7 +64,9 @@ def emit(joint: Joint, plan: Plan, prelude: str, exports: Sequence[str], *, line
     names = Names(reserved)
     for size in plan.sizes.names:
         names.fresh(size)
-    ident = Idents(joint.graph, names, {n for p in plan.parts.values() for n in p.slots})
+    slots = [s for p in plan.parts.values() for s in p.slots.values()]
+    registers = {s.node for s in slots} - {s.node for s in slots if s.arena}
+    ident = Idents(joint.graph, names, {s.node for s in slots}, registers)
     kernels = {name: lower(plan, part, _labels(plan, joint, ident, names, part)) for name, part in plan.parts.items()}
     parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
     doors, door_texts = _doors(kernels)

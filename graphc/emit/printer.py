@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from graphc.expr import Call, Expr, Item, Number, text
 from graphc.kernel import Add, If, Kernel, Let, Loop, Remark, Return, Run, Stmt, Store, Tag, While
 
@@ -34,8 +36,8 @@ def number(n: Number) -> str:
 def _plain(n: Number) -> str:
     if n.dtype == "bool":
         return str(bool(n.value))
-    if n.dtype == "f32" and float(n.value).is_integer() and abs(n.value) < 1e6:
-        return _float(float(n.value)).removesuffix(".0")
+    if n.dtype == "f32" and math.isfinite(n.value):
+        return str(np.float32(n.value)).removesuffix(".0")
     if n.dtype in ("f32", "f64"):
         return _float(float(n.value))
     return str(int(n.value)) if n.dtype else repr(n.value)

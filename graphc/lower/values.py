@@ -80,7 +80,7 @@ class Values:
     def element(self, access: Access, task: Task) -> Typed:
         """The element that a task's access reads, in the current loops."""
         base = access.base
-        if base.op is CONST and not base.shape:
+        if base.op is CONST and base.value.size == 1:
             return Number(base.value.item(), base.dtype), base.dtype
         if base in self.inlined and not base.args:
             return self._counted(access, task)

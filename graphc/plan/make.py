@@ -40,7 +40,7 @@ class Wish:
 def make(joint: Joint, wishes: Sequence[Wish], state: Mapping[str, int], sizes: Sizes, options: Options) -> Plan:
     """The plan of all kernels wished for; `state` gives the offset of each param and state in their arena, by name."""
     held = _held(joint, state, sizes)
-    data, data_bytes = laid_out([n for n in joint.graph.leaves(CONST) if n.shape], "data", sizes)
+    data, data_bytes = laid_out([n for n in joint.graph.leaves(CONST) if n.value.size != 1], "data", sizes)
     feed, feed_bytes = _feed(joint, sizes)
     out, out_bytes = _outs(wishes, sizes)
     kept, begin = laid_out(dict.fromkeys(n for w in wishes for n in w.kept), "work", sizes, HEADER)

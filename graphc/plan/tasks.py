@@ -163,7 +163,7 @@ def _reads(node: Node, domain: tuple[Dim, ...], inlined: set[Node]) -> list[Acce
     for arg in node.args:
         access = resolve(arg, broadcast_index(arg.shape, domain))
         found += _reads(access.base, domain, inlined) if access.base in inlined else [access]
-    return [a for a in found if a.base.op is not CONST or a.base.ndim]
+    return [a for a in found if a.base.op is not CONST or a.base.value.size != 1]
 
 
 def broadcast_index(shape: tuple[Dim, ...], domain: tuple[Dim, ...]) -> tuple[Along, ...]:

@@ -82,28 +82,27 @@ def _simplifying(rewrite: Visit, fired: list[Fired]) -> Visit:
 
 
 def _folded(walk: Walk, node: Node, args: tuple[Node, ...], fired: list[Fired]) -> Node | None:
-    """The constant that a stage over constants is; None for others, and for a larger result."""
-    values = [constant_of(a) for a in args]
-    if (
-        node.is_leaf
-        or node.op.effect
-        or not values
-        or len(node.types) != 1
-        or any(v is None for v in values)
-    ):
-        return None
-    size = node.type.size
-    if not isinstance(size, int) or size > min(
-        FOLDED, max(v.size for v in values if v is not None)
-    ):
+    """The constant that a stage over constants is; None for any other."""
+    if not _is_foldable(walk, node, args):
         return None
     copied = walk.copy(node, args)
     try:
         value = evaluate([copied], {})[copied]
     except (ValueError, ArithmeticError):
-        return None
+        return None  # NumPy refuses it, 2 ** -1 in integers: it is left to the call
     fired.append(Fired("simplify", "fold-constants", node.label))
     return walk.graph.constant(value, node.dtype)
+
+
+def _is_foldable(walk: Walk, node: Node, args: tuple[Node, ...]) -> bool:
+    """Whether a stage has constants only, no effect, and a result no larger than what it reads."""
+    if not args or node.op.effect or node in walk.kept or len(node.types) != 1:
+        return False
+    values = [v for v in map(constant_of, args) if v is not None]
+    size = node.type.size
+    if len(values) < len(args) or not isinstance(size, int):
+        return False
+    return size <= min(FOLDED, max(v.size for v in values))
 
 
 def expand(joint: Joint) -> Joint:
@@ -136,6 +135,8 @@ def _expanding(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
         return None
     before = len(walk.graph)
     whole: Node = node.op.spell.define(*args, **node.attrs)
+    if node in walk.kept and whole.index < before:
+        whole = alias(whole)
     walk.parts.update((part, whole) for part in _made_since(before, whole) if part is not whole)
     return whole
 

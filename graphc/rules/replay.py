@@ -131,7 +131,8 @@ class Walk:
         if node.op is CONST and node.value.size <= SMALL:
             return self.graph.constant(node.value, node.dtype)
         attrs = {k: self._region(v) if isinstance(v, Graph) else v for k, v in node.attrs.items()}
-        self.graph.sharing = self.share and (node.op is CONST or not node.is_leaf)
+        free = node not in self.kept and (node.op is CONST or not node.is_leaf)
+        self.graph.sharing = self.share and free
         try:
             return self.graph.add(node.op, args, attrs)
         finally:
@@ -154,6 +155,11 @@ class Walk:
             for arg in dict.fromkeys(node.args):
                 found[arg].append(node)
         return found
+
+    @cached_property
+    def kept(self) -> set[Node]:
+        """The old stages that gradients and new values are told by; each stays one of its own."""
+        return {*self.joint.wrt, *self.joint.gradients, *self.joint.updates}
 
     @cached_property
     def fences(self) -> set[Node]:

@@ -22,7 +22,7 @@ def rewriting(table: Table, during: str, fired: list[Fired]) -> Visit:
     """The visit that applies a table; appends to `fired` what it did."""
 
     def visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
-        if node.op.name not in table.by_root or len(node.types) != 1:
+        if node.op.name not in table.by_root or node in walk.kept or len(node.types) != 1:
             return None
         return _Rewriting(walk, node, table, during, fired).settled(walk.copy(node, args), FUEL)
 

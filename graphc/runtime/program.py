@@ -93,25 +93,10 @@ class Program:
         Gives the output, or the outputs in a list; with `wrt` also a dict of gradients: (value, gradients).
         Raises FeedError, DTypeError, ShapeError for what is fed, LabelError for an index out of range.
         """
-        if self._fast is not None and feeds is None:
-            answer = self._run_fast(named)
-            if answer is not None:
-                return answer
+        fast = self._fast
+        if fast is not None and feeds is None and (answer := fast(named)) is not None:
+            return answer
         return self._packed(self._run(self._main, self._merged(feeds, named)))
-
-    def _run_fast(self, named: Mapping[str, Any]) -> Any:
-        """Scalars in, scalars out, no checks but the numbers' types; None when the careful way is needed."""
-        try:
-            values = [named[name] for name in self._door.read]
-        except KeyError:
-            return None
-        for value in values:
-            if type(value) not in NUMBERS:
-                return None
-        if len(named) != len(values):
-            return None
-        assert self._fast is not None
-        return self._packed(self._fast(*values))
 
     def forward(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
         """The forward sweep alone; its tape is this thread's until its next forward."""
@@ -246,7 +231,7 @@ class Program:
         if plain and special.jit and all(p.kind == "scalar" for p in door.params):
             floats = all(p.dtype in ("f64", "f32") for p in door.params)
             if floats and [idents[o].name for o in order] == self._door.read:
-                self._fast = special.entry(self._main)
+                self._fast = straight(special.entry(self._main), self._door.read, self._shape)
 
     @property
     def _parts(self) -> Mapping[str, Part]:
@@ -298,6 +283,29 @@ class Program:
         """The machine's assembly of a function."""
         door = self._latest.emitted.doors[part or self._main]
         return self._latest.loaded.asm(door.name, door.signature)
+
+
+def straight(entry: Callable[..., Any], read: Sequence[str], shape: Shape) -> Callable[[Mapping[str, Any]], Any]:
+    """Calls of scalars on the compiled function at once; the answer is None when the careful way is needed."""
+    count, outputs, gradients = len(read), len(shape.outputs), shape.gradients
+
+    def call(named: Mapping[str, Any]) -> Any:
+        if len(named) != count:
+            return None
+        try:
+            values = [named[name] for name in read]
+        except KeyError:
+            return None
+        for value in values:
+            if value.__class__ not in NUMBERS:
+                return None
+        found = entry(*values)
+        if found.__class__ is not tuple:
+            return found if shape.single else [found]
+        value = found[0] if shape.single else list(found[:outputs])
+        return (value, dict(zip(gradients, found[outputs:], strict=True))) if gradients else value
+
+    return call
 
 
 DEFAULT_SIZE = 64

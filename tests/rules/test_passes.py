@@ -256,6 +256,26 @@ def test_a_gradient_simplified_to_an_input_keeps_a_stage_of_its_own():
     assert [n.name for n in done.graph.gradients[done]] == ["x"]
 
 
+def test_equal_stages_that_gradients_are_asked_for_stay_two():
+    (x,) = _inputs(())
+    a, b = sin(x), sin(x) * 1.0
+    loss = a * b * b
+    joint = Joint(x.graph, (loss,), (a, b), dict(zip((a, b), grad(loss, [a, b]), strict=True)))
+    for run in PASSES:
+        joint = run(joint)
+    value = evaluate(joint.gradients.values(), {joint.graph["x"]: 0.5})
+    s = np.sin(0.5)
+    np.testing.assert_allclose([value[g] for g in joint.gradients.values()], [s * s, 2 * s * s])
+
+
+def test_a_stage_that_a_gradient_is_asked_for_is_not_merged_into_what_it_equals():
+    (x,) = _inputs(())
+    a = log(exp(x))
+    joint = stabilise(Joint(x.graph, (a * x,), (a,)))
+    (d_a,) = grad(joint.outputs[0], joint.wrt)
+    assert evaluate([d_a], {joint.graph["x"]: 3.0})[d_a] == 3.0
+
+
 def test_what_fired_is_on_record_with_pass_row_and_the_users_stage():
     (x,) = _inputs(())
     joint = simplify(stabilise(Joint(x.graph, (log(1 + (x * 1.0)).named("f"),))))
