@@ -1,0 +1,16 @@
+"""graphc: static computational graphs in Python, compiled with their gradients to Numba modules that a person can read."""
+
+from graphc import init as init
+from graphc.compile import compile as compile
+from graphc.errors import GraphcError as GraphcError
+from graphc.exchange import from_networkx as from_networkx
+from graphc.gate import Gate as Gate
+from graphc.gate import gate as gate
+from graphc.grad import grad as grad
+from graphc.graph import Graph as Graph
+from graphc.graph import Node as Node
+from graphc.graph import Op as Op
+from graphc.ops import *  # noqa: F403
+from graphc.types import Type as Type
+
+__version__ = "0.1.0"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import networkx as nx
@@ -42,8 +42,8 @@ CHAINED = frozenset(("add", "multiply"))
 ATTRIBUTES = frozenset(("axis", "axes", "shape", "dtype", "more", "key", "margin", "num_classes"))
 """Parameters of public functions that are never stages."""
 
-Function = Callable[..., Any]
-Parameters = list[inspect.Parameter]
+Function = Callable[..., Node]
+Parameters = tuple[inspect.Parameter, ...]
 Limits = tuple[int, int | None]
 
 
@@ -64,13 +64,14 @@ def operation(name: Any) -> str:
 def taken_by(function: Function, given: Mapping[str, Any]) -> Parameters:
     """The parameters that stages fill: all but attributes and what is given by name."""
     named = (p for p in _parameters(function) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD))
-    return [p for p in named if p.name not in ATTRIBUTES and p.name not in given]
+    return tuple(p for p in named if p.name not in ATTRIBUTES and p.name not in given)
 
 
+@lru_cache(maxsize=512)
 def _parameters(function: Function) -> Parameters:
     if not isinstance(function, Op):
-        return list(inspect.signature(function).parameters.values())
-    found = list(inspect.signature(function.infer).parameters.values())
+        return tuple(inspect.signature(function).parameters.values())
+    found = tuple(inspect.signature(function.infer).parameters.values())
     return (
         _of_any_number(function, found) if _has(found, inspect.Parameter.VAR_POSITIONAL) else found
     )
@@ -80,8 +81,8 @@ def _of_any_number(op: Op, inferred: Parameters) -> Parameters:
     """The type rule serves any number of arguments; the meaning or the gradient tells how many."""
     if isinstance(op.numpy, np.ufunc):
         kind = inspect.Parameter.POSITIONAL_ONLY
-        return [inspect.Parameter(f"x{i}", kind) for i in range(op.numpy.nin)]
-    return list(inspect.signature(op.vjp).parameters.values())[2:] if op.vjp else inferred
+        return tuple(inspect.Parameter(f"x{i}", kind) for i in range(op.numpy.nin))
+    return tuple(inspect.signature(op.vjp).parameters.values())[2:] if op.vjp else inferred
 
 
 def _has(parameters: Parameters, kind: Any) -> bool:

@@ -162,8 +162,9 @@ def _spelled(dtype: Any) -> str:
 
 
 _TYPE = re.compile(r"\s*(\w+)\s*(?:\[(.*)\])?\s*")
-_TERM = re.compile(r"([+-]?)(?:(\d+)\*)?([^\W\d]\w*|\d+)")
-_SUM = re.compile(r"-?(?:\d+\*)?\w+(?:[+-](?:\d+\*)?\w+)*")
+_FACTOR = r"(?:(\d+)\*)?([^\W\d]\w*|\d+)"
+_TERM = re.compile(rf"([+-]?){_FACTOR}")
+_SUM = re.compile(rf"-?{_FACTOR}(?:[+-]{_FACTOR})*")
 
 
 def parse_type(text: str) -> Type:

@@ -181,9 +181,7 @@ def test_an_unknown_name_is_told_with_a_close_one(g: Graph) -> None:
     g.input("images")
     with pytest.raises(GraphError) as error:
         g["imgaes"]
-    assert str(error.value) == (
-        "[G503] no stage is named 'imgaes'\n  hint: did you mean 'images'?"
-    )
+    assert str(error.value) == ("[G503] no stage is named 'imgaes'\n  hint: did you mean 'images'?")
 
 
 @pytest.mark.parametrize("name", ["d_x", "f32", "range", "class", "x); import os", "🙂", "a b"])

@@ -122,7 +122,9 @@ def test_what_is_no_size_is_told(given: Any) -> None:
 def test_what_is_no_type_is_told() -> None:
     with pytest.raises(ShapeError) as error:
         parse_type("f32[3")
-    assert str(error.value) == "[G101] 'f32[3' is not a type\n  hint: write it as \"f32[batch,784]\""
+    assert (
+        str(error.value) == "[G101] 'f32[3' is not a type\n  hint: write it as \"f32[batch,784]\""
+    )
 
 
 def test_shapes_of_one_size_and_of_many() -> None:

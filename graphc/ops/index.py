@@ -223,7 +223,7 @@ def _move_block(x: Node, start: int, width: int, target: int) -> Node:
 
 
 def _take_numpy(x: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
-    return np.take(x, *_in_range([indices], x.shape[axis:]), axis)
+    return np.take(x, _in_range([indices], x.shape[axis:])[0], axis)
 
 
 _take = declare(Op("take", _take_type, Expand(_take_define), _take_numpy, _take_vjp))

@@ -7,6 +7,7 @@ is a value of its own, and every result is a computed value: neither a leaf nor 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from graphc.graph import Node
 from graphc.joint import Joint
@@ -20,8 +21,12 @@ def settle(joint: Joint) -> Joint:
     """The same values, with copies where memory has to be in order."""
     joint = replay(joint, _settled)
     results = {n: _result(n) for n in (*joint.outputs, *joint.gradients.values(), *joint.updates.values())}
-    leaves = {n: n for n in (*joint.wrt, *joint.gradients, *joint.updates)}
-    return joint.moved(joint.graph, {**leaves, **results})
+    return replace(
+        joint,
+        outputs=tuple(results[n] for n in joint.outputs),
+        gradients={w: results[g] for w, g in joint.gradients.items()},
+        updates={s: results[v] for s, v in joint.updates.items()},
+    )
 
 
 def _settled(at: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:

@@ -20,10 +20,8 @@ from graphc.plan.plan import Part, Plan
 from graphc.runtime.arena import State, block, view
 from graphc.runtime.feeds import Door, bound
 from graphc.runtime.load import Loaded
+from graphc.runtime.straight import straight
 from graphc.types import bind_shape
-
-NUMBERS = frozenset((int, float))
-
 
 @dataclass
 class Special:
@@ -228,10 +226,13 @@ class Program:
         door = special.emitted.doors[self._main]
         order = [p.name for p in door.params]
         idents = {special.emitted.inputs[n]: n for n in part.inputs}
-        if plain and special.jit and all(p.kind == "scalar" for p in door.params):
+        if plain and special.jit and order and all(p.kind == "scalar" for p in door.params):
             floats = all(p.dtype in ("f64", "f32") for p in door.params)
             if floats and [idents[o].name for o in order] == self._door.read:
-                self._fast = straight(special.entry(self._main), self._door.read, self._shape)
+                self._fast = straight(
+                    special.entry(self._main), self._door.read, len(self._shape.outputs), self._shape.single,
+                    self._shape.gradients,
+                )  # fmt: skip
 
     @property
     def _parts(self) -> Mapping[str, Part]:
@@ -283,29 +284,6 @@ class Program:
         """The machine's assembly of a function."""
         door = self._latest.emitted.doors[part or self._main]
         return self._latest.loaded.asm(door.name, door.signature)
-
-
-def straight(entry: Callable[..., Any], read: Sequence[str], shape: Shape) -> Callable[[Mapping[str, Any]], Any]:
-    """Calls of scalars on the compiled function at once; the answer is None when the careful way is needed."""
-    count, outputs, gradients = len(read), len(shape.outputs), shape.gradients
-
-    def call(named: Mapping[str, Any]) -> Any:
-        if len(named) != count:
-            return None
-        try:
-            values = [named[name] for name in read]
-        except KeyError:
-            return None
-        for value in values:
-            if value.__class__ not in NUMBERS:
-                return None
-        found = entry(*values)
-        if found.__class__ is not tuple:
-            return found if shape.single else [found]
-        value = found[0] if shape.single else list(found[:outputs])
-        return (value, dict(zip(gradients, found[outputs:], strict=True))) if gradients else value
-
-    return call
 
 
 DEFAULT_SIZE = 64

@@ -1,14 +1,15 @@
-"""PyTorch: eager with fused optimisers, and the same model through torch.compile as a row of its own."""
+"""PyTorch with fused optimisers: eager, and with value and gradient compiled as a column of its own."""
 
 # mypy: disable-error-code="import-not-found,import-untyped,no-untyped-call"
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.func import grad_and_value
 from torch.nn import functional
 
 from .workloads import (
@@ -18,61 +19,84 @@ from .workloads import (
     ADAM_RATE,
     CALLS_STAGED,
     SGD_RATE,
-    Arrays,
     Case,
     Data,
     Prepare,
     depth_of,
 )
 
-Tensors = dict[str, Any]
-compiled = partial(torch.compile, fullgraph=True, dynamic=False)
+Leaves = tuple[Any, ...]
+Function = Callable[..., Any]
 
 
-def eager(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as it is."""
-    return function
+class Form(NamedTuple):
+    """How a function of leaves becomes its gradients and value, and whether the leaves carry a tape."""
+
+    taped: bool
+    both: Callable[[Function], Callable[..., tuple[Leaves, Any]]]
+
+    def leaf(self, value: np.ndarray) -> Any:
+        """A tensor of its own to differentiate by."""
+        return torch.tensor(value, requires_grad=self.taped)
 
 
-def circuit(x: Any, y: Any) -> Any:
+def on_tape(function: Function) -> Callable[..., tuple[Leaves, Any]]:
+    """A forward sweep that records, and a backward sweep."""
+
+    def both(leaves: Leaves, *rest: Any) -> tuple[Leaves, Any]:
+        value = function(leaves, *rest)
+        return torch.autograd.grad(value, leaves), value
+
+    return both
+
+
+def compiled(function: Function) -> Callable[..., tuple[Leaves, Any]]:
+    """Both sweeps as one graph for torch.compile, faster here than a compiled loss with an eager tape."""
+    both: Callable[..., tuple[Leaves, Any]] = torch.compile(
+        grad_and_value(function), fullgraph=True, dynamic=False
+    )
+    return both
+
+
+EAGER, COMPILED = Form(True, on_tape), Form(False, compiled)
+
+
+def circuit(leaves: Leaves) -> Any:
     """The staged example."""
+    x, y = leaves
     return (x + torch.sigmoid(y)) / (torch.sigmoid(x) + (x + y) ** 2)
 
 
-def staged(data: Data, form: Callable[..., Any]) -> Case:
+def staged(data: Data, form: Form) -> Case:
     """Leaves made once; a forward and a backward sweep a call."""
-    leaves = [torch.tensor(float(v), dtype=torch.float64, requires_grad=True)
-              for v in data.feeds.values()]
-    function = form(circuit)
+    leaves = tuple(form.leaf(value) for value in data.feeds.values())
+    function = form.both(circuit)
 
-    def run() -> tuple[Any, ...]:
+    def run() -> Leaves:
         for _ in range(CALLS_STAGED):
-            f = function(*leaves)
-            grads = torch.autograd.grad(f, leaves)
+            grads, f = function(leaves)
         return f, *grads
 
     return Case(run, lambda r: {k: array(v) for k, v in zip(("f", "dx", "dy"), r, strict=True)})
 
 
-def mean_of_chain(x: Any) -> Any:
+def mean_of_chain(leaves: Leaves) -> Any:
     """The elementwise chain and its mean."""
+    (x,) = leaves
     return torch.mean(torch.tanh(1.5 * x + 0.3) * torch.sigmoid(x) - torch.exp(-x * x))
 
 
-def elementwise(data: Data, form: Callable[..., Any]) -> Case:
+def elementwise(data: Data, form: Form) -> Case:
     """A forward and a backward sweep."""
-    x = torch.tensor(data.feeds["x"], requires_grad=True)
-    function = form(mean_of_chain)
-
-    def run() -> tuple[Any, Any]:
-        value = function(x)
-        return value, *torch.autograd.grad(value, [x])
-
-    return Case(run, lambda r: {"value": array(r[0]), "d_x": array(r[1])})
+    leaves = (form.leaf(data.feeds["x"]),)
+    function = form.both(mean_of_chain)
+    return Case(lambda: function(leaves), lambda r: {"value": array(r[1]), "d_x": array(r[0][0])})
 
 
-def loss_of(params: Tensors, x: Any, t: Any, depth: int) -> Any:
+def loss_of(leaves: Leaves, x: Any, t: Any, names: tuple[str, ...]) -> Any:
     """Mean cross-entropy of dense layers with relu between them."""
+    params = dict(zip(names, leaves, strict=True))
+    depth = depth_of(names)
     for k in range(1, depth + 1):
         weight, bias = params[f"W{k}"], params.get(f"b{k}")
         x = x @ weight if bias is None else torch.addmm(bias, x, weight)
@@ -80,44 +104,42 @@ def loss_of(params: Tensors, x: Any, t: Any, depth: int) -> Any:
     return functional.cross_entropy(x, t)
 
 
-def sgd(params: list[Any]) -> Any:
+def sgd(params: Leaves) -> Any:
     """Plain SGD, one fused kernel for all parameters."""
     return torch.optim.SGD(params, lr=SGD_RATE, fused=True)
 
 
-def adam(params: list[Any]) -> Any:
+def adam(params: Leaves) -> Any:
     """Adam, one fused kernel for all parameters."""
     betas = (ADAM_BETA1, ADAM_BETA2)
     return torch.optim.Adam(params, lr=ADAM_RATE, betas=betas, eps=ADAM_EPS, fused=True)
 
 
-def epoch(data: Data, form: Callable[..., Any], optimizer: Callable[..., Any]) -> Case:
-    """Mini-batches in order, as the tutorials write it."""
-    params = {name: torch.tensor(v, requires_grad=True) for name, v in data.params.items()}
+def epoch(data: Data, form: Form, optimizer: Callable[[Leaves], Any]) -> Case:
+    """Mini-batches in order, from slices of tensors that are there already."""
+    names = tuple(data.params)
+    leaves = tuple(form.leaf(value) for value in data.params.values())
     X, t = torch.from_numpy(data.feeds["X"]), torch.from_numpy(data.feeds["t"]).long()
-    loss, update = form(partial(loss_of, depth=depth_of(data.params))), optimizer(params.values())
+    function, update = form.both(partial(loss_of, names=names)), optimizer(leaves)
 
-    def run() -> Tensors:
+    def run() -> Leaves:
         for s in range(0, len(X), data.batch):
-            update.zero_grad(set_to_none=True)
-            loss(params, X[s : s + data.batch], t[s : s + data.batch]).backward()
+            grads, _ = function(leaves, X[s : s + data.batch], t[s : s + data.batch])
+            for leaf, grad in zip(leaves, grads, strict=True):
+                leaf.grad = grad
             update.step()
-        return params
+        return leaves
 
-    return Case(run, arrays)
+    return Case(run, lambda r: {name: array(leaf) for name, leaf in zip(names, r, strict=True)})
 
 
 def array(value: Any) -> np.ndarray:
-    """A copy as a NumPy array."""
-    return value.detach().numpy().copy()
+    """A copy as a NumPy array, since later runs go on training."""
+    copy: np.ndarray = value.detach().numpy().copy()
+    return copy
 
 
-def arrays(params: Tensors) -> Arrays:
-    """A snapshot, since later runs go on training."""
-    return {name: array(value) for name, value in params.items()}
-
-
-def _cases(form: Callable[..., Any]) -> dict[str, Prepare]:
+def _cases(form: Form) -> dict[str, Prepare]:
     return {
         "staged": partial(staged, form=form),
         "elementwise": partial(elementwise, form=form),
@@ -127,7 +149,7 @@ def _cases(form: Callable[..., Any]) -> dict[str, Prepare]:
 
 
 CASES: dict[str, dict[str, Prepare]] = {
-    "torch": _cases(eager),
-    "torch.compile": _cases(compiled)
-    | {"first_step": partial(epoch, form=compiled, optimizer=sgd)},
+    "torch": _cases(EAGER),
+    "torch.compile": _cases(COMPILED)
+    | {"first_step": partial(epoch, form=COMPILED, optimizer=sgd)},
 }

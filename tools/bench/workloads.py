@@ -6,7 +6,7 @@ its CASES table (with_numpy.py and its neighbours): another net of dense layers 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -90,9 +90,9 @@ def dense_net(feeds: Feeds, rows: int, widths: Widths, batch: int, biases: bool)
     return Data(feeds(rows, widths[0], widths[-1]), params, batch)
 
 
-def depth_of(params: Arrays) -> int:
-    """The number of dense layers in `params`."""
-    return sum(name.startswith("W") for name in params)
+def depth_of(names: Iterable[str]) -> int:
+    """The number of dense layers among parameters of these names."""
+    return sum(name.startswith("W") for name in names)
 
 
 def _random() -> np.random.Generator:
