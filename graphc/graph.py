@@ -405,7 +405,7 @@ class Graph:
 
     # Names
 
-    def name(self, **nodes: Node) -> None:
+    def name(self, /, **nodes: Node) -> None:
         """Give nodes their names; raises GraphError when a name is taken by another node."""
         for name, node in nodes.items():
             full = self._scoped(name)
