@@ -89,7 +89,8 @@ def test_a_deep_stage_is_cut_at_the_depth():
 def test_a_long_stage_is_written_less_deep_and_in_the_end_cut():
     g = Graph()
     x = g.input("a_rather_long_name_for_an_input")
-    assert expression(gr.exp(x + x) * (x + 1.5)) == "… * (a_rather_long_name_for_an_input + 1.5)" or True
+    less = expression(gr.exp(gr.sin(x) + gr.cos(x)) * (x + 1.5))
+    assert less == "exp(… + …) * (a_rather_long_name_for_an_input + 1.5)"
     wide = gr.concat([gr.reshape(x, (1,)).named(f"piece_{i}") for i in range(30)])
     assert expression(wide) == "concat(piece_0, piece_1, piece_2, piece_3, piece_4, piece_5…"
     assert len(expression(wide)) == 60
@@ -98,7 +99,7 @@ def test_a_long_stage_is_written_less_deep_and_in_the_end_cut():
 def test_a_wide_stage_names_its_first_arguments_and_its_last():
     g = Graph()
     wide = gr.concat([g.input(f"x{i}", 1) for i in range(30)])
-    assert expression(wide) == "concat(x0, x1, x2, x3, x4, x5, …, x29, axis=0)" or True
+    assert expression(wide) == "concat(x0, x1, x2, x3, x4, x5, …, x29)"
 
 
 # The graph
@@ -214,7 +215,7 @@ def test_dot_escapes_what_users_write():
     text = show.dot(nasty())
     assert 'digraph "t\\"itle\\\\" {' in text
     assert r'n0 [label="{\<b\>\{x\|\"y\"\}\\ | f64}"' in text
-    assert r"n1 [label=\"{a]--\> b;`c`\\n# = exp" in text.replace('"{', r"\"{")
+    assert r'n1 [label="{a]--\> b;`c`\\n# = exp(' in text
 
 
 def test_mermaid_escapes_what_users_write():

@@ -234,8 +234,10 @@ def _store(writer: _Writer, task: Task) -> None:
     """The new value of a state into its place."""
     state = task.state
     assert state is not None
+    stored = task.node in writer.nest.tasks.of
     access = resolve(task.node, identity(task.node.ndim))
-    value = cast(writer.values.element(access, task), state.dtype)
+    found = writer.values.element(access, task) if stored else writer.values.spelled(task.node, task, task.domain)
+    value = cast(found, state.dtype)
     index = offset_of(resolve(state), writer.part.slots[state], writer.sizes, writer.values.variable(task))
     writer._put(state, Item(writer.labels.ident(state), index), value)
 

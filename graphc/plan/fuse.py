@@ -193,7 +193,7 @@ class _Builder:
 
 
 def _bases(task: Task) -> set[Node]:
-    return {task.node, *(a.base for a in task.reads)} | ({task.state} if task.state else set())
+    return {task.node, *(a.base for a in task.reads)} | ({task.state} if task.state is not None else set())
 
 
 def shared(definition: Path, complete: int, reader: Path, access: Access, loops: Iterable[int]) -> int:

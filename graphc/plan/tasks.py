@@ -80,9 +80,8 @@ def tasks(joint: Joint, targets: Iterable[Node], given: Iterable[Node] = (), upd
     kept = given | {resolve(t).base for t in targets} | set(joint.updates.values())
     inlined = _inlined(nodes, kept)
     made = {n: _task(n, inlined) for n in nodes if n not in inlined}
-    order = list(made.values())
-    if updates:
-        order += _stores(joint, order)
+    stores = _stores(joint, made, {resolve(o).base for o in joint.outputs}) if updates else []
+    order = [*made.values(), *stores]
     return Tasks(tuple(order), frozenset(inlined), made)
 
 
@@ -244,19 +243,38 @@ FORMS = {
 }
 
 
-def _stores(joint: Joint, order: list[Task]) -> list[Task]:
+def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node]) -> list[Task]:
     """The stores of new values, each after every reader of the old one and after every check.
 
-    A value that nothing else reads is computed where it is stored: its own task is taken from `order`.
+    A value that nothing else wants is computed where it is stored: its own task leaves `made`.
     """
-    checks = [t for t in order if t.node.op.effect == "assert"]
-    stores = []
-    for state, value in joint.updates.items():
-        store = Task(value, value.shape, (resolve(value),), state=state)
-        readers = [t for t in order if any(a.base is state for a in t.reads)]
-        store.after = readers + checks
-        stores.append(store)
+    readers = _readers(list(made))
+    alone = {v for v in joint.updates.values() if _only_stored(joint, made, v, readers) and v not in wanted}
+    stores = [_store(state, value, made, value in alone) for state, value in joint.updates.items()]
+    for value in alone:
+        del made[value]
+    everything = [*made.values(), *stores]
+    checks = [t for t in everything if t.node.op.effect == "assert"]
+    for store in stores:
+        store.after = [t for t in made.values() if any(a.base is store.state for a in t.reads)] + checks
     return stores
+
+
+def _only_stored(joint: Joint, made: dict[Node, Task], value: Node, readers: dict[Node, list[tuple[Node, bool]]]) -> bool:
+    once = sum(v is value for v in joint.updates.values()) == 1
+    return once and isinstance(value.op.spell, Each) and not readers.get(value) and not _reads_states(joint, made[value])
+
+
+def _reads_states(joint: Joint, task: Task) -> bool:
+    """Whether it reads another state that changes too: then it is computed before any is stored."""
+    states = set(joint.updates)
+    mine = {s for s, v in joint.updates.items() if v is task.node}
+    return any(a.base in states - mine for a in task.reads)
+
+
+def _store(state: Node, value: Node, made: dict[Node, Task], alone: bool) -> Task:
+    reads = made[value].reads if alone else (resolve(value),)
+    return Task(value, value.shape, reads, state=state)
 
 
 __all__ = ["Task", "Tasks", "broadcast_index", "gather_reads", "is_view", "tasks"]

@@ -13,8 +13,8 @@ import pytest
 from oracles import NUMPY, TORCH, torch_namespace
 from samples import KINKED, SAMPLES, Sample
 
-import graphc.gate
 import graphc.ops as ops
+from graphc.gate import GATES
 from graphc.grad import grad
 from graphc.graph import FUNCTIONS, LEAVES, OPS, Graph, Node
 from graphc.interpret import evaluate
@@ -97,7 +97,7 @@ def numbered(name: str) -> Iterator[tuple[str, Sample]]:
 
 
 def test_every_operation_has_samples() -> None:
-    own = {name for name in OPS if name not in graphc.gate.GATES}
+    own = {name for name in OPS if name not in GATES}
     leaves = {op.name for op in LEAVES}
     assert own - leaves - {name for name, found in SAMPLES.items() if found} == set()
 
