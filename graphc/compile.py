@@ -16,6 +16,7 @@ from graphc.errors import GraphError, UsageError
 from graphc.grad import backward
 from graphc.graph import INPUT, PARAM, STATE, Graph, Node
 from graphc.joint import Joint
+from graphc.ops.pieces import slice_needs
 from graphc.plan.make import Options, Wish, make, saved
 from graphc.plan.settle import settle
 from graphc.plan.sizes import Sizes, running
@@ -26,6 +27,7 @@ from graphc.runtime.load import load
 from graphc.runtime.target import blas, target
 from graphc.runtime.program import Program, Shape, Special, constants
 from graphc.show import expression
+from graphc.types import Size, dim_names
 
 Pass = Callable[[Joint], Joint]
 
@@ -70,7 +72,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
     return [(name, run) for name, run in wanted if name not in order.without]
 
 
-OPTIONAL = ("group", "stabilise", "simplify", "share", "fuse", "reuse")
+OPTIONAL = ("group", "stabilise", "simplify", "share", "fuse", "absorb", "reuse")
 """The passes that may be switched off by name."""
 
 
@@ -142,13 +144,32 @@ def assemble(graph: Graph, done: Compiled, order: Order, shape: Shape, state: St
     """The program of a transformed joint; `graph` is the user's, whose declared inputs may all be fed."""
     joint = done.joint
     declared = {n.name or "": n for n in graph.leaves(INPUT)}
-    needed = {n.name for n in joint.graph.order(*joint.roots) if n.op is INPUT}
-    door = Door(declared, [name for name in declared if name in needed], state)
+    door = Door(declared, _read(joint, declared), state, _needs(joint))
     wishes = _wishes(joint, shape)
     compiler = _Specialiser(joint, wishes, order, state)
     program = Program(shape, door, state, compiler, wishes[0].name)
     program.after, program.fired = done.after, joint.fired  # type: ignore[attr-defined]
     return program
+
+
+def _read(joint: Joint, declared: Mapping[str, Node]) -> list[str]:
+    """The inputs whose values are needed, and those that only tell a size that is needed."""
+    order = joint.graph.order(*joint.roots)
+    read = {n.name for n in order if n.op is INPUT}
+    sizes = {name for n in order for dim in (*n.types[0].shape, n.attrs.get("dim", 0)) for name in dim_names(dim)}
+    sizes -= {name for n in order if n.op is INPUT for name in n.type.names()}
+    for name, node in declared.items():
+        if not sizes.isdisjoint(node.type.names()):
+            read.add(name)
+            sizes -= node.type.names()
+    return [name for name in declared if name in read]
+
+
+def _needs(joint: Joint) -> list[tuple[Node, Size]]:
+    """Sizes that a slice needs to be 0 or more, which only the data can tell."""
+    slices = [n for n in joint.graph.order(*joint.roots) if n.op.name == "slice"]
+    needs = [(n, dim) for n in slices for dim in slice_needs(n.args[0].shape, **n.attrs)]
+    return [(n, dim) for n, dim in needs if isinstance(dim, Size)]
 
 
 def _wishes(joint: Joint, shape: Shape) -> tuple[Wish, ...]:
@@ -184,7 +205,7 @@ class _Specialiser:
         return Special(plan, emitted, loaded, self.order.jit, constants(plan))
 
     def _options(self) -> Options:
-        return Options(fuse="fuse" not in self.order.without, reuse="reuse" not in self.order.without)
+        return Options(fuse="fuse" not in self.order.without, absorb="absorb" not in self.order.without, reuse="reuse" not in self.order.without)
 
     def _sizes(self, sizes: Mapping[str, int], before: Special | None) -> Sizes:
         bound = dict(sizes)

@@ -1,10 +1,10 @@
-"""A Python function in, a Graph out: arguments become inputs, local names become stage names, results its outputs.
+"""A Python function in, a Graph out: its arguments are inputs, its local names name the stages.
 
     @gr.graph
     def staged(x, y): ...
 
-The function runs once, while the graph is built. Inside it, `param`, `input`, `state`, `constant` and
-`scope` act on that graph.
+The function runs once, while the graph is built. Inside it, `param`, `input`, `state`, `constant`
+and `scope` act on that graph.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from graphc.types import Type, dtype_name, parse_type
 CURRENT: ContextVar[Graph | None] = ContextVar("graphc graph", default=None)
 
 Function = Callable[..., Any]
-Typed = Type | str | None
-"""The type of an argument; a str is one of the graph's own defaults, None a scalar."""
+
+SCALARS = (float, Node, Any, "float", "Node", "Any")
+"""Annotations that leave the type to the graph."""
 
 
 @overload
@@ -48,7 +49,11 @@ def graph(
     `outputs`. Raises UsageError where results are not stages, or an argument has no fixed number.
     """
     if function is None:
-        return lambda f: graph(f, dtype=dtype, title=title)
+        return lambda f: _built(f, dtype, title)
+    return _built(function, dtype, title)
+
+
+def _built(function: Function, dtype: Any, title: str | None) -> Graph:
     found = Graph(title or function.__name__, dtype=dtype)
     with _current(found), _locals_of(function) as held:
         results = function(**_arguments(found, function))
@@ -85,16 +90,16 @@ def _argument(found: Graph, function: str, p: inspect.Parameter) -> Any:
         return found.input(p.name, () if said is None else said)
     if isinstance(said, Type) and not isinstance(p.default, (str, Type)):
         return found.constant(p.default, said.dtype).named(p.name)
-    kind = _as_type(p.default)
+    kind = _as_type(p.default) if isinstance(p.default, (str, Type)) else None
     return p.default if kind is None else found.input(p.name, kind)
 
 
 def _declared(function: str, p: inspect.Parameter) -> Type | None:
-    """What the annotation says; None for no annotation, `float` and `Node`: a scalar of the graph's type."""
+    """What the annotation says; None for a scalar of the graph's own element type."""
     said = p.annotation
     if isinstance(said, str):
-        said = _unquoted(said).rpartition("gr.")[2]
-    if said in (p.empty, float, Node, "float", "Node", Any, "Any"):
+        said = _unquoted(said).rpartition(".")[2]
+    if said in SCALARS or said is p.empty:
         return None
     kind = _as_type(said)
     if kind is None:
@@ -116,7 +121,7 @@ def _as_type(said: Any) -> Type | None:
         return said
     try:
         if isinstance(said, str):
-            return parse_type(said.removeprefix("np.").removeprefix("numpy."))
+            return parse_type(said)
         return Type(dtype_name(said)) if isinstance(said, (type, np.dtype)) else None
     except GraphcError:
         return None
@@ -135,7 +140,15 @@ def _locals_of(function: Function) -> Iterator[dict[str, Any]]:
     try:
         yield held
     finally:
-        sys.setprofile(before)
+        _restore(before)
+
+
+def _restore(profiler: Any) -> None:
+    """Give the hook back to who had it; cProfile's cannot be called and asks to be enabled."""
+    if profiler is None or callable(profiler):
+        sys.setprofile(profiler)
+    else:
+        profiler.enable()
 
 
 def _hook(code: CodeType | None, held: dict[str, Any]) -> Callable[[FrameType, str, Any], None]:
@@ -148,7 +161,7 @@ def _hook(code: CodeType | None, held: dict[str, Any]) -> Callable[[FrameType, s
 
 
 def _name_locals(found: Graph, held: Mapping[str, Any]) -> None:
-    """Names for unnamed stages; a name that another node has, an input's that was bound anew, is left alone."""
+    """Names for unnamed stages; the name of an input stays the input's, if it was bound anew."""
     for name, value in held.items():
         ours = isinstance(value, Node) and value.graph is found and value.name is None
         if ours and name not in found and not name.startswith("_"):
@@ -228,7 +241,7 @@ def scope(name: str) -> AbstractContextManager[None]:
     return current("scope").scope(name)
 
 
-# Note [Local names]. A function's locals can be read only while its frame lives. A profile hook sees the frame at the
-# moment of its return, costs nothing on the lines between, and leaves the trace function to debuggers; the hook that
-# was there (a profiler's) is put back. A function that calls itself returns last in its outermost call, whose locals
-# are the ones that count. A loop that binds a name anew leaves its last value there.
+# Note [Local names]. A function's locals can be read only while its frame lives. A profile hook
+# sees the frame as it returns, costs nothing on the lines between, and leaves the trace function
+# to debuggers. A function that calls itself returns last in its outermost call, whose locals are
+# the ones that count. A loop that binds a name anew leaves its last value there.

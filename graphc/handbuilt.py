@@ -202,7 +202,7 @@ def applied(name: str, args: Sequence[Node], attrs: Mapping[str, Any]) -> Node:
 
 
 def _called(name: str, args: Sequence[Node], attrs: Mapping[str, Any]) -> Node:
-    function = FUNCTIONS[name]
+    function: Function = FUNCTIONS[name]
     if name in CHAINED:
         return reduce(function, args)
     parameters = taken_by(function, attrs)

@@ -16,14 +16,19 @@ from graphc.expr import Call, Expr, Item, Name
 
 @dataclass(frozen=True)
 class Tag:
-    """Which stage a line belongs to: `number` in the direction "forward", "backward" or "update"; `text` says what it is."""
+    """Which stage a line belongs to: `number` in the direction "forward", "backward" or "update"; `text` says what it is.
+
+    `updates`: the line also changes state, as a product does that has taken an update over.
+    """
 
     number: int
     direction: str = "forward"
     text: str = ""
+    updates: bool = False
 
     def __str__(self) -> str:
-        return {"forward": f"({self.number})", "backward": f"d({self.number})", "update": "u"}[self.direction]
+        mark = {"forward": f"({self.number})", "backward": f"d({self.number})", "update": "u"}[self.direction]
+        return f"{mark} u" if self.updates else mark
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,12 @@ class Store:
 
 @dataclass(frozen=True)
 class Add:
-    """`target += expr`."""
+    """`target += expr`, or `-=`."""
 
     target: Item | Name
     expr: Expr
     tag: Tag | None = None
+    op: str = "+"
 
 
 @dataclass(frozen=True)

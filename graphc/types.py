@@ -79,6 +79,11 @@ def named(name: str) -> Size:
     return Size(((name, 1),))
 
 
+def dim_names(dim: Dim) -> tuple[str, ...]:
+    """The named sizes that a size depends on."""
+    return dim.names if isinstance(dim, Size) else ()
+
+
 def bind(dim: Dim, sizes: Mapping[str, int]) -> int:
     """The integer that `dim` is when its names have these sizes."""
     if not isinstance(dim, Size):

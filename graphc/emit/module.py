@@ -19,6 +19,7 @@ from graphc.graph import Node
 from graphc.joint import Joint
 from graphc.kernel import Kernel, Param, Tag
 from graphc.lower.loops import Labels, lower
+from graphc.plan.access import resolve
 from graphc.plan.plan import Part, Plan
 from graphc.plan.tasks import Task
 from graphc.types import DTYPES
@@ -110,14 +111,19 @@ def _wrapped(names: Sequence[str]) -> str:
 
 def _labels(plan: Plan, joint: Joint, ident: Idents, names: Names, part: Part) -> Labels:
     texts = {s.number: _safe(f"{s.name} = {s.text}" if s.name else s.text) for s in plan.stages}
-    return Labels(ident, names.fresh, _tagger(plan, joint, texts))
+    return Labels(ident, names.fresh, _tagger(plan, ident, texts))
 
 
-def _tagger(plan: Plan, joint: Joint, texts: dict[int, str]) -> Callable[[Task], Tag]:
+def _tagger(plan: Plan, ident: Idents, texts: dict[int, str]) -> Callable[[Task], Tag]:
     forward = set(plan.numbers)
 
     def tag(task: Task) -> Tag:
         node = task.node
+        if task.absorbs is not None and task.state is not None:
+            stage = task.absorbs.product.backward_of
+            sign, name = ("-=", "+=")[task.absorbs.sign > 0], ident(task.state)
+            text = f"{name} {sign} {ident(resolve(task.absorbs.factor).base)} * d_{name}"
+            return Tag(0 if stage is None else plan.numbers.get(stage, 0), "backward", text, updates=True)
         if task.state is not None or (node.backward_of is None and node not in forward):
             return Tag(0, "update")
         stage = node if node.backward_of is None else node.backward_of

@@ -14,7 +14,7 @@ from graphc.kernel import Add, If, Kernel, Let, Loop, Remark, Return, Run, Stmt,
 
 WIDTH = 100
 INDENT = "    "
-FAR = 72
+FAR = 64
 """Lines longer than this do not push the comments of others to the right."""
 
 
@@ -77,7 +77,7 @@ def _store(s: Store, depth: int) -> list[Line]:
 
 
 def _add(s: Add, depth: int) -> list[Line]:
-    return [Line(f"{INDENT * depth}{source(s.target)} += {source(s.expr)}", s.tag)]
+    return [Line(f"{INDENT * depth}{source(s.target)} {s.op}= {source(s.expr)}", s.tag)]
 
 
 def _loop(s: Loop, depth: int) -> list[Line]:
@@ -143,13 +143,20 @@ def _commented(line: Line, column: int, said: set[str]) -> str:
     if not comment:
         return line.code
     padded = f"{line.code:<{column}}" if len(line.code) < column else f"{line.code}  "
-    if line.tag and line.tag.text and comment not in said:
-        said.add(comment)
-        longer = f"{padded}# {comment}  {line.tag.text}"
-        told = line.tag.text.replace(" ", "") in line.code.replace(" ", "")
-        if len(longer) <= WIDTH and not told:
-            return longer
-    return f"{padded}# {comment}"
+    short = f"{padded}# {comment}"
+    if line.tag is None or comment in said or _is_told(line):
+        return short
+    said.add(comment)
+    if len(f"{short}  {line.tag.text}") <= WIDTH:
+        return f"{short}  {line.tag.text}"
+    indent = line.code[: len(line.code) - len(line.code.lstrip())]
+    return f"{indent}# {comment}  {line.tag.text}\n{short}"
+
+
+def _is_told(line: Line) -> bool:
+    """Whether the code says itself what the stage is."""
+    assert line.tag is not None
+    return line.tag.text.replace(" ", "") in line.code.replace(" ", "")
 
 
 def primitives(statements: Iterable[Any]) -> set[str]:

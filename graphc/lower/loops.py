@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphc.expr import Binary, Call, Expr, Item, Name, Number
 from graphc.graph import CONST, Node
 from graphc.kernel import Add, Kernel, Let, Loop, Param, Remark, Return, Run, Stmt, Store, Tag
-from graphc.lower.opaque import OPAQUE
+from graphc.lower.opaque import OPAQUE, accumulate
 from graphc.lower.values import LETTERS, Typed, Values, cast, extent, offset_of, total
 from graphc.plan import fuse
 from graphc.plan.access import identity, resolve
@@ -116,7 +116,7 @@ class _Writer:
 
     def _body(self, task: Task) -> None:
         self.tag = self.labels.tag(task)
-        form = _store if task.state is not None else OPAQUE.get(type(task.node.op.spell)) if task.opaque else None
+        form = accumulate if task.absorbs else _store if task.state is not None else OPAQUE.get(type(task.node.op.spell)) if task.opaque else None
         if form is not None:
             form(self, task)
         elif task.folded:
@@ -139,8 +139,8 @@ class _Writer:
         self._put(node, target, value[0])
 
     def _put(self, node: Node, target: Item, value: Expr) -> None:
-        if isinstance(value, Binary) and value.op == "+" and _same_item(self, value.left, target):
-            self.lines.append(Add(target, value.right, self.tag))
+        if isinstance(value, Binary) and value.op in ("+", "-") and value.left == target:
+            self.lines.append(Add(target, value.right, self.tag, value.op))
         else:
             self.lines.append(Store(target, value, self.tag))
 
@@ -240,10 +240,6 @@ def _store(writer: _Writer, task: Task) -> None:
     value = cast(found, state.dtype)
     index = offset_of(resolve(state), writer.part.slots[state], writer.sizes, writer.values.variable(task))
     writer._put(state, Item(writer.labels.ident(state), index), value)
-
-
-def _same_item(writer: _Writer, e: Expr, target: Item) -> bool:
-    return isinstance(e, Item) and e == target
 
 
 def _accumulator(task: Task) -> str:

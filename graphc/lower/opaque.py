@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphc.expr import Binary, Call, Expr, Item, Name, Number
+from graphc.expr import Binary, Call, Expr, Item, Name, Number, Unary
 from graphc.kernel import Add, If, Let, Loop, Return, Run, Stmt, Store
 from graphc.lower.values import LETTERS, cast, extent, never_negative, offset_of, places, total
 from graphc.ops.spell import Along, Check, Place, Product, Scatter
@@ -73,22 +73,31 @@ def _pointer(m: Matrix) -> Expr:
 
 def _product(writer: _Writer, task: Task) -> None:
     """C = A @ B for each matrix of the stack, by BLAS."""
-    node, rank = task.node, task.node.ndim
+    one, zero = Number(1, task.node.dtype), Number(0, task.node.dtype)
+    writer.lines += _multiplied(writer, task.node, task.node, one, zero)
+
+
+def accumulate(writer: _Writer, task: Task) -> None:
+    """state += factor * A @ B, by BLAS."""
+    assert task.absorbs is not None and task.state is not None
+    dtype = task.node.dtype
+    factor = cast(writer.values.element(resolve(task.absorbs.factor), task), dtype)
+    alpha = Unary("neg", factor) if task.absorbs.sign < 0 else factor
+    writer.lines += _multiplied(writer, task.absorbs.product, task.state, alpha, Number(1, dtype))
+
+
+def _multiplied(writer: _Writer, node: Node, into: Node, alpha: Expr, beta: Expr) -> list[Stmt]:
+    rank = node.ndim
     a, b = (_stacked(arg, rank) for arg in node.args)
     m, n, k = node.shape[-2], node.shape[-1], node.args[0].shape[-1]
     left, right = matrix(writer, a, m, k, rank), matrix(writer, b, k, n, rank)
-    assert left is not None and right is not None, "settled operands have an axis that runs one by one"
-    into = matrix(writer, resolve(node), m, n, rank)
-    assert into is not None and not into.transposed
-    one, zero = Number(1, node.dtype), Number(0, node.dtype)
-    sizes = [extent(d, writer.sizes) for d in (m, n, k)]
+    target = matrix(writer, resolve(into), m, n, rank)
+    assert left and right and target, "settled operands have an axis that runs one by one"
     flags = [_whole(int(left.transposed)), _whole(int(right.transposed))]
-    call = Call(
-        "gemm",
-        (*flags, *sizes, one, _pointer(left), _whole(left.lead), _pointer(right), _whole(right.lead), zero,
-         _pointer(into), _whole(into.lead)),
-    )  # fmt: skip
-    writer.lines += _loops(writer, node.shape[:-2], [Run(call, writer.tag)])
+    sizes = [extent(d, writer.sizes) for d in (m, n, k)]
+    operands = (_pointer(left), _whole(left.lead), _pointer(right), _whole(right.lead))
+    call = Call("gemm", (*flags, *sizes, alpha, *operands, beta, _pointer(target), _whole(target.lead)))
+    return _loops(writer, node.shape[:-2], [Run(call, writer.tag)])
 
 
 def _stacked(arg: Node, rank: int) -> Access:

@@ -20,9 +20,10 @@ MANY = 20
 
 @dataclass(frozen=True)
 class Options:
-    """What may be switched off: loops shared by stages, memory used twice."""
+    """What may be switched off: loops shared by stages, updates taken over by products, memory used twice."""
 
     fuse: bool = True
+    absorb: bool = True
     reuse: bool = True
 
 
@@ -82,7 +83,7 @@ def _part(
     joint: Joint, wish: Wish, fixed: Mapping[Node, Slot], begin: int, sizes: Sizes, options: Options
 ) -> Part:
     targets = [*(n for _, n in wish.results), *wish.kept, *(joint.updates.values() if wish.updates else ())]
-    found = tasks(joint, targets, wish.given, wish.updates)
+    found = tasks(joint, targets, wish.given, wish.updates, options.absorb)
     nest = fuse(found, options.fuse)
     slots, work, apart = place(nest, fixed, sizes, reuse=options.reuse, start=begin)
     everything = {**fixed, **slots}

@@ -127,7 +127,7 @@ def _checked(nest: Nest, slots: Mapping[Node, Slot], sizes: Sizes) -> dict[Node,
     for task in nest.tasks.order:
         if isinstance(task.node.op.spell, Check) and task.node not in found:
             base = task.reads[0].base
-            slot = found.get(base) or slots[base]
+            slot = found.get(base) or slots.get(base) or Slot(base, "")
             arena = slot.arena if task.node.shape else ""
             found[task.node] = Slot(task.node, arena, slot.offset, _whole_strides(task.node, sizes), 0, 0)
     return found

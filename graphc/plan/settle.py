@@ -74,7 +74,7 @@ def _check(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
 
 def _result(node: Node) -> Node:
     """A computed value, for an output that is a leaf or a view."""
-    if not node.is_leaf and not is_view(node) and not isinstance(node.op.spell, Check):
+    if node.args and not is_view(node) and not isinstance(node.op.spell, Check):
         return node
     with node.graph.told(node.where, node.backward_of):
         made = _copied(node)

@@ -13,6 +13,7 @@ from functools import cached_property
 from graphc.graph import CONST, Node
 from graphc.joint import Joint
 from graphc.ops.spell import Along, Check, Each, Extent, Fold, Gather, Place, Product, Scatter, View
+from graphc.plan.absorb import Absorbed, absorbed
 from graphc.plan.access import Access, identity, is_view, resolve
 from graphc.types import Dim
 
@@ -36,6 +37,7 @@ class Task:
     reduced: frozenset[int] = frozenset()
     opaque: bool = False
     state: Node | None = None
+    absorbs: Absorbed | None = None
     after: list[Task] = field(default_factory=list)
 
     @cached_property
@@ -73,14 +75,17 @@ class Tasks:
     of: Mapping[Node, Task]
 
 
-def tasks(joint: Joint, targets: Iterable[Node], given: Iterable[Node] = (), updates: bool = True) -> Tasks:
+def tasks(
+    joint: Joint, targets: Iterable[Node], given: Iterable[Node] = (), updates: bool = True, absorb: bool = True
+) -> Tasks:
     """The tasks that compute `targets` when the values of `given` are known, then the stores of the updates."""
     given, targets = set(given), list(targets)
     nodes = _needed(joint, targets, given)
     kept = given | {resolve(t).base for t in targets} | set(joint.updates.values())
     inlined = _inlined(nodes, kept)
     made = {n: _task(n, inlined) for n in nodes if n not in inlined}
-    stores = _stores(joint, made, {resolve(o).base for o in joint.outputs}) if updates else []
+    wanted = {resolve(o).base for o in joint.outputs}
+    stores = _stores(joint, made, wanted, absorb) if updates else []
     order = [*made.values(), *stores]
     return Tasks(tuple(order), frozenset(inlined), made)
 
@@ -243,7 +248,7 @@ FORMS = {
 }
 
 
-def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node]) -> list[Task]:
+def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node], absorb: bool) -> list[Task]:
     """The stores of new values, each after every reader of the old one and after every check.
 
     A value that nothing else wants is computed where it is stored: its own task leaves `made`.
@@ -251,6 +256,7 @@ def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node]) -> list[Tas
     readers = _readers(list(made))
     alone = {v for v in joint.updates.values() if _only_stored(joint, made, v, readers) and v not in wanted}
     stores = [_store(state, value, made, value in alone) for state, value in joint.updates.items()]
+    stores = [_absorbing(store, made, wanted) if absorb and store.node in alone else store for store in stores]
     for value in alone:
         del made[value]
     everything = [*made.values(), *stores]
@@ -258,6 +264,16 @@ def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node]) -> list[Tas
     for store in stores:
         store.after = [t for t in made.values() if any(a.base is store.state for a in t.reads)] + checks
     return stores
+
+
+def _absorbing(store: Task, made: dict[Node, Task], wanted: set[Node]) -> Task:
+    """The store as a product that adds itself to the state, where it has that form and BLAS would do the product."""
+    assert store.state is not None
+    found = absorbed(store.state, store.node)
+    if found is None or found.product in wanted or not made[found.product].opaque:
+        return store
+    del made[found.product]
+    return Task(store.node, store.domain, found.reads(), opaque=True, state=store.state, absorbs=found)
 
 
 def _only_stored(joint: Joint, made: dict[Node, Task], value: Node, readers: dict[Node, list[tuple[Node, bool]]]) -> bool:

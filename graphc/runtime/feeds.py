@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,14 +11,21 @@ import numpy as np
 
 from graphc.errors import DTypeError, FeedError, ShapeError
 from graphc.graph import Node
-from graphc.types import Size, bind_shape, shape_text
+from graphc.types import Size, bind, bind_shape, shape_text
 
 
 class Door:
     """The inputs of a program: those declared, those read, and how an array of the user's becomes one of ours."""
 
-    def __init__(self, declared: Mapping[str, Node], read: list[str], held: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        declared: Mapping[str, Node],
+        read: list[str],
+        held: Mapping[str, Any],
+        needs: Sequence[tuple[Node, Size]] = (),
+    ) -> None:
         self.declared = declared
+        self.needs = needs
         self.read = read
         self.held = held
         self.said: set[str] = set()
@@ -27,6 +34,18 @@ class Door:
         """The inputs that are read, checked, cast and contiguous; raises FeedError, DTypeError or ShapeError."""
         self._check_names(feeds)
         return {name: self._array(self.declared[name], name, feeds[name]) for name in self.read}
+
+    def sizes(self, arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+        """The named sizes that the arrays have; raises ShapeError where two disagree or a slice would not fit."""
+        sizes = bound(self.declared, arrays)
+        for node, dim in self.needs:
+            if bind(dim, sizes) < 0:
+                told = ", ".join(f"{name} = {sizes[name]}" for name in dim.names)
+                raise ShapeError(
+                    f"the slice reaches beyond its argument of shape {shape_text(node.args[0].shape)} where {told}",
+                    subject=node.label, code="G306",
+                )  # fmt: skip
+        return sizes
 
     def _check_names(self, feeds: Mapping[str, Any]) -> None:
         unknown = [name for name in feeds if name not in self.declared]

@@ -18,7 +18,7 @@ from graphc.errors import GraphError, LabelError, UsageError
 from graphc.graph import CONST, Node
 from graphc.plan.plan import Part, Plan
 from graphc.runtime.arena import State, block, view
-from graphc.runtime.feeds import Door, bound
+from graphc.runtime.feeds import Door
 from graphc.runtime.load import Loaded
 from graphc.runtime.straight import straight
 from graphc.types import bind_shape
@@ -122,7 +122,7 @@ class Program:
 
     def _run(self, part: str, feeds: Mapping[str, Any], tape: bool = False) -> list[Any]:
         arrays = self._door.arrays(feeds)
-        sizes = bound(self._door.declared, arrays)
+        sizes = self._door.sizes(arrays)
         special = self.special(sizes)
         values = self._call(special, part, arrays, sizes)
         if tape:

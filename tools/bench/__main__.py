@@ -1,4 +1,4 @@
-"""`python -m tools.bench [options]` measures and prints; `python -m tools.bench setup DIR` makes the peers' venvs."""
+"""The command line: `python -m tools.bench [options]` and `python -m tools.bench setup DIR`."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def bench(given: argparse.Namespace) -> int:
 
 
 def notes(workloads: Sequence[str], found: Sequence[Measurement], settings: Settings) -> list[str]:
-    """What stands under the table: why a time is absent, what was timed, and with which versions."""
+    """What stands under the table: why a time is absent, what was timed, which versions."""
     with_versions = ", ".join(f"{peer} {v}" for peer, v in versions(found).items())
     return [
         *reasons(found),

@@ -1,4 +1,4 @@
-"""Who is measured: the columns of the table, the file and the interpreter of each, and the folders they cache in."""
+"""Who is measured: the columns of the table, the file of each, and its process's environment."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ KEEP_ALL = {
 
 
 def environment(threads: int, cache: Path) -> dict[str, str]:
-    """The variables of a measured process: its thread count, and everything that it caches under `cache`."""
+    """The variables of a measured process: its threads, and everything it caches under `cache`."""
     counts = {name: str(threads) for name in THREAD_VARIABLES}
     folders = {name: text.format(cache) for name, text in CACHE_VARIABLES.items()}
     return dict(os.environ) | counts | folders | KEEP_ALL

@@ -79,7 +79,7 @@ def versions(found: Sequence[Measurement]) -> dict[str, str]:
 
 
 def record(found: Sequence[Measurement], threads: int) -> dict[str, Any]:
-    """Everything measured, as plain data: seconds are of one call, one step, one epoch or one process."""
+    """Everything measured, as plain data; seconds are of what the workload says."""
     cells = {(m.workload, m.peer): m for m in found}
     ratios = {}
     for workload in dict.fromkeys(m.workload for m in found):

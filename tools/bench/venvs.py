@@ -1,4 +1,4 @@
-"""A folder goes in; the peers' virtual environments are made in it, and the options that name them come out."""
+"""A folder goes in; the peers' virtual environments are made, and the options for them come out."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import graphc as gr
 import numpy as np
+
+import graphc as gr
 
 from .workloads import (
     ADAM_RATE,
@@ -57,9 +58,10 @@ def elementwise(data: Data) -> Case:
 def net(data: Data) -> Any:
     """The loss of dense layers with relu between them."""
     n = gr.Graph("net", dtype="float32")
-    X, t = n.input("X", ("batch", data.feeds["X"].shape[1])), n.input("t", ("batch",), "uint8")
+    x = n.input("X", ("batch", data.feeds["X"].shape[1]))
+    t = n.input("t", ("batch",), data.feeds["t"].dtype.name)
     params = {name: n.param(name, value.shape) for name, value in data.params.items()}
-    depth, x = depth_of(data.params), X
+    depth = depth_of(data.params)
     for k in range(1, depth + 1):
         x = x @ params[f"W{k}"]
         x = x + params[f"b{k}"] if f"b{k}" in params else x

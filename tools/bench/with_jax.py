@@ -65,7 +65,8 @@ def loss_of(params: Tree, x: Any, t: Any) -> Any:
     """Mean cross-entropy of dense layers with relu between them."""
     depth = depth_of(params)
     for k in range(1, depth + 1):
-        x = x @ params[f"W{k}"] + params.get(f"b{k}", 0.0)
+        x = x @ params[f"W{k}"]
+        x = x + params[f"b{k}"] if f"b{k}" in params else x
         x = jax.nn.relu(x) if k < depth else x
     logs = jax.nn.log_softmax(x)
     return -jnp.mean(jnp.take_along_axis(logs, t[:, None], axis=1))
@@ -101,7 +102,7 @@ def state_of(data: Data, update: Callable[..., Tree]) -> Tree:
 def epoch(data: Data, update: Callable[..., Tree]) -> Case:
     """All mini-batches in one compiled call."""
     cut = {k: v.reshape(-1, data.batch, *v.shape[1:]) for k, v in data.feeds.items()}
-    X, t = jnp.asarray(cut["X"]), jnp.asarray(cut["t"], jnp.int32)
+    x, t = jnp.asarray(cut["X"]), jnp.asarray(cut["t"], jnp.int32)
     state = state_of(data, update)
 
     def step(state: Tree, batch: Any) -> tuple[Tree, Any]:
@@ -109,12 +110,12 @@ def epoch(data: Data, update: Callable[..., Tree]) -> Case:
         return update(state, grads), loss
 
     @partial(jax.jit, donate_argnums=0)
-    def all_steps(state: Tree, X: Any, t: Any) -> tuple[Tree, Any]:
-        return jax.lax.scan(step, state, (X, t))
+    def all_steps(state: Tree, x: Any, t: Any) -> tuple[Tree, Any]:
+        return jax.lax.scan(step, state, (x, t))
 
     def run() -> Tree:
         nonlocal state
-        state, _ = jax.block_until_ready(all_steps(state, X, t))
+        state, _ = jax.block_until_ready(all_steps(state, x, t))
         return state["params"]
 
     return Case(run, arrays)

@@ -1,4 +1,4 @@
-"""NumPy: both sweeps written out by hand; run on float64 data it is also the oracle of all the others."""
+"""NumPy: both sweeps written out by hand; on float64 data it is the oracle of all the others."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ def dense(params: Arrays, k: int, x: np.ndarray) -> np.ndarray:
 def sgd_epoch(data: Data) -> Case:
     """Mini-batches in order, every parameter updated in place."""
     params = {name: value.copy() for name, value in data.params.items()}
-    X, t = data.feeds["X"], data.feeds["t"]
+    x, t = data.feeds["X"], data.feeds["t"]
 
     def run() -> Arrays:
-        for s in range(0, len(X), data.batch):
-            grads = gradients(params, X[s : s + data.batch], t[s : s + data.batch])
+        for s in range(0, len(x), data.batch):
+            grads = gradients(params, x[s : s + data.batch], t[s : s + data.batch])
             for name, grad in grads.items():
                 params[name] -= SGD_RATE * grad
         return params
@@ -111,14 +111,14 @@ def adam_epoch(data: Data) -> Case:
     params = {name: value.copy() for name, value in data.params.items()}
     first = {name: np.zeros_like(value) for name, value in params.items()}
     second = {name: np.zeros_like(value) for name, value in params.items()}
-    X, t = data.feeds["X"], data.feeds["t"]
+    x, t = data.feeds["X"], data.feeds["t"]
     steps = 0
 
     def run() -> Arrays:
         nonlocal steps
-        for s in range(0, len(X), data.batch):
+        for s in range(0, len(x), data.batch):
             steps += 1
-            grads = gradients(params, X[s : s + data.batch], t[s : s + data.batch])
+            grads = gradients(params, x[s : s + data.batch], t[s : s + data.batch])
             for name, grad in grads.items():
                 adam_update(params[name], first[name], second[name], grad, steps)
         return params
@@ -144,14 +144,14 @@ def copied(params: Arrays) -> Arrays:
 
 def reference(case: str, data: Data) -> Arrays:
     """The result of a case in float64 (a first step is an epoch of one batch)."""
-    exact = Data(*({k: _float64(v) for k, v in part.items()} for part in data[:2]), data.batch)
+    exact = Data(_float64(data.feeds), _float64(data.params), data.batch)
     prepare = ORACLES.get(case) or CASES["numpy"][case]
     ready = prepare(exact)
     return ready.read(ready.run())
 
 
-def _float64(value: np.ndarray) -> np.ndarray:
-    return value.astype(np.float64) if value.dtype.kind == "f" else value
+def _float64(arrays: Arrays) -> Arrays:
+    return {k: v.astype(np.float64) if v.dtype.kind == "f" else v for k, v in arrays.items()}
 
 
 CASES: dict[str, dict[str, Prepare]] = {

@@ -1,4 +1,4 @@
-"""PyTensor: compiled functions with updates of shared float32 state, once through Numba and once through C."""
+"""PyTensor: compiled updates of shared float32 state, through Numba (its default) and through C."""
 
 # mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
@@ -97,11 +97,11 @@ def epoch(data: Data, mode: str, optimizer: Callable[..., Updates]) -> Case:
     loss = loss_of(params, x, t)
     updates = optimizer(params, pt.grad(loss, list(params.values())))
     step = compiled([x, t], loss, mode, updates)
-    X, labels = data.feeds["X"], data.feeds["t"].astype(np.int64)
+    fed, labels = data.feeds["X"], data.feeds["t"].astype(np.int64)
 
     def run() -> dict[str, Any]:
-        for s in range(0, len(X), data.batch):
-            step(X[s : s + data.batch], labels[s : s + data.batch])
+        for s in range(0, len(fed), data.batch):
+            step(fed[s : s + data.batch], labels[s : s + data.batch])
         return params
 
     return Case(run, arrays)

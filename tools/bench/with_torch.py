@@ -1,4 +1,4 @@
-"""PyTorch with fused optimisers: eager, and with value and gradient compiled as a column of its own."""
+"""PyTorch with fused optimisers: eager, and with both sweeps compiled as a column of its own."""
 
 # mypy: disable-error-code="import-not-found,import-untyped,no-untyped-call"
 from __future__ import annotations
@@ -30,7 +30,7 @@ Function = Callable[..., Any]
 
 
 class Form(NamedTuple):
-    """How a function of leaves becomes its gradients and value, and whether the leaves carry a tape."""
+    """How a function of leaves becomes its gradients and value; whether the leaves have a tape."""
 
     taped: bool
     both: Callable[[Function], Callable[..., tuple[Leaves, Any]]]
@@ -51,7 +51,7 @@ def on_tape(function: Function) -> Callable[..., tuple[Leaves, Any]]:
 
 
 def compiled(function: Function) -> Callable[..., tuple[Leaves, Any]]:
-    """Both sweeps as one graph for torch.compile, faster here than a compiled loss with an eager tape."""
+    """Both sweeps as one graph for torch.compile, which beats a compiled loss on an eager tape."""
     both: Callable[..., tuple[Leaves, Any]] = torch.compile(
         grad_and_value(function), fullgraph=True, dynamic=False
     )
@@ -119,12 +119,12 @@ def epoch(data: Data, form: Form, optimizer: Callable[[Leaves], Any]) -> Case:
     """Mini-batches in order, from slices of tensors that are there already."""
     names = tuple(data.params)
     leaves = tuple(form.leaf(value) for value in data.params.values())
-    X, t = torch.from_numpy(data.feeds["X"]), torch.from_numpy(data.feeds["t"]).long()
+    x, t = torch.from_numpy(data.feeds["X"]), torch.from_numpy(data.feeds["t"]).long()
     function, update = form.both(partial(loss_of, names=names)), optimizer(leaves)
 
     def run() -> Leaves:
-        for s in range(0, len(X), data.batch):
-            grads, _ = function(leaves, X[s : s + data.batch], t[s : s + data.batch])
+        for s in range(0, len(x), data.batch):
+            grads, _ = function(leaves, x[s : s + data.batch], t[s : s + data.batch])
             for leaf, grad in zip(leaves, grads, strict=True):
                 leaf.grad = grad
             update.step()
