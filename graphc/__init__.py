@@ -2,6 +2,12 @@
 
 from graphc import init as init
 from graphc.compile import compile as compile
+from graphc.define import constant as constant
+from graphc.define import graph as graph
+from graphc.define import input as input
+from graphc.define import param as param
+from graphc.define import scope as scope
+from graphc.define import state as state
 from graphc.errors import GraphcError as GraphcError
 from graphc.exchange import from_networkx as from_networkx
 from graphc.gate import Gate as Gate

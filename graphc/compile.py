@@ -93,7 +93,7 @@ def transform(joint: Joint, order: Order) -> Compiled:
 
 
 def compile(
-    outputs: Node | str | Sequence[Node | str],
+    outputs: Graph | Node | str | Sequence[Node | str],
     wrt: Iterable[Node | str] | None = None,
     *,
     graph: Graph | None = None,
@@ -105,10 +105,12 @@ def compile(
 ) -> Program:
     """A program that computes stages of a graph, with `wrt` also the gradients of the first (a scalar).
 
-    One stage in, one value out; a list in, a list out. `without` names passes to leave out (OPTIONAL); `jit=False` runs
+    One stage in, one value out; a list in, a list out; of a Graph its outputs. `without` names passes to leave out (OPTIONAL); `jit=False` runs
     the same emitted source as plain Python. `seed` draws the params' initial values unless `state` brings them.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
+    if isinstance(outputs, Graph):
+        graph, outputs = outputs, results_of(outputs)
     single = isinstance(outputs, (Node, str))
     wanted = [outputs] if single else list(outputs)  # type: ignore[list-item, arg-type]
     graph = graph or graph_of(wanted)
@@ -119,6 +121,14 @@ def compile(
     names = _names(nodes, "output"), _names(targets, "input")
     done = transform(joint, order)
     return assemble(graph, done, order, Shape(names[0], names[1], single), state or State(leaves_of(graph), seed))
+
+
+def results_of(graph: Graph) -> Node | list[Node]:
+    """The outputs of a graph, alone for a single one; raises UsageError when it has none."""
+    if not graph.outputs:
+        raise UsageError(f"the graph {graph.title!r} has no outputs", hint="compile one of its stages: gr.compile(g['loss'])")
+    found = list(graph.outputs.values())
+    return found[0] if len(found) == 1 else found
 
 
 def graph_of(nodes: Sequence[Any]) -> Graph:

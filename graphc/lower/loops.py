@@ -51,10 +51,12 @@ class _Writer:
     def kernel(self) -> Kernel:
         """Arguments, places, loops, results."""
         body = sectioned(self.block(self.nest.block, 0))
+        views = _views(self)
+        body = [Remark(), *body] if views else body
         returned = [r for r in self.part.results if r.returned]
         exprs = tuple(self._result(r.node) for r in returned)
         body += [Return(exprs)] if exprs else []
-        return Kernel(self.part.name, "", self._params(), (*_views(self), *body), tuple(r.name for r in returned))
+        return Kernel(self.part.name, "", self._params(), (*views, *body), tuple(r.name for r in returned))
 
     def _result(self, node: Node) -> Expr:
         if node in self.local:
@@ -295,7 +297,7 @@ def sectioned(lines: list[Stmt]) -> list[Stmt]:
         last = max((i for i, d in enumerate(found) if d & earlier), default=-1)
         if any(direction in d for d in found[last + 1 :]) and last >= 0:
             cuts[last + 1] = SECTIONS[direction]
-    written: list[Stmt] = [Remark()]
+    written: list[Stmt] = []
     for i, line in enumerate(lines):
         written += [Remark(), Remark(cuts[i])] if i in cuts else []
         written.append(line)

@@ -184,7 +184,7 @@ class Program:
         values = []
         for r in part.results:
             if r.returned:
-                values.append(next(scalars))
+                values.append(_number(next(scalars)))
                 continue
             arena = out if r.slot.arena == "out" else self.workspace(special).copy()
             array = view(arena, r.slot.offset, r.node.type.numpy, bind_shape(r.node.shape, bound_sizes))
@@ -284,6 +284,11 @@ class Program:
         """The machine's assembly of a function."""
         door = self._latest.emitted.doors[part or self._main]
         return self._latest.loaded.asm(door.name, door.signature)
+
+
+def _number(value: Any) -> Any:
+    """A scalar as Python has it; without the JIT kernels return NumPy's."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 DEFAULT_SIZE = 64
