@@ -1,4 +1,6 @@
-"""graphc: static computational graphs in Python, compiled with their gradients to Numba modules that a person can read."""
+"""graphc: static computational graphs in Python, compiled with their gradients to Numba modules
+that a person can read.
+"""
 
 from graphc import init as init
 from graphc.compile import compile as compile

@@ -1,7 +1,9 @@
-"""The compiler on one screen: a list of passes from the user's graph to a program; every one prints and can be left out.
+"""The compiler on one screen: a list of passes from the user's graph to a program; every one prints
+and can be left out.
 
-    model -> take -> group -> stabilise -> differentiate -> update -> simplify -> expand -> share -> settle
-          -> plan -> emit -> load -> Program
+model -> take -> group -> stabilise -> differentiate -> update -> simplify -> expand -> share ->
+settle
+      -> plan -> emit -> load -> Program
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from graphc.rules.passes import expand, group, share, simplify, stabilise, take
 from graphc.runtime.arena import State, leaves_of
 from graphc.runtime.feeds import Door
 from graphc.runtime.load import load
-from graphc.runtime.target import blas, target
 from graphc.runtime.program import Program, Shape, Special, constants
+from graphc.runtime.target import blas, target
 from graphc.show import expression
 from graphc.types import Size, dim_names
 
@@ -51,7 +53,9 @@ def differentiate(joint: Joint, disconnected: str) -> Joint:
 
 def write_down(joint: Joint) -> Joint:
     """Note what each stage says, in the user's terms, before definitions take its place."""
-    joint.graph.texts.update((n, expression(n)) for n in joint.graph.nodes if not n.is_leaf and n.backward_of is None)
+    joint.graph.texts.update(
+        (n, expression(n)) for n in joint.graph.nodes if not n.is_leaf and n.backward_of is None
+    )
     return joint
 
 
@@ -61,7 +65,10 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
         ("take", take),
         ("group", group),
         ("stabilise", stabilise),
-        ("differentiate", lambda joint: differentiate(joint, order.disconnected) if joint.wrt else joint),
+        (
+            "differentiate",
+            lambda joint: differentiate(joint, order.disconnected) if joint.wrt else joint,
+        ),
         ("update", order.updates or (lambda joint: joint)),
         ("simplify", simplify),
         ("write_down", write_down),
@@ -103,10 +110,13 @@ def compile(
     without: Iterable[str] = (),
     jit: bool = True,
 ) -> Program:
-    """A program that computes stages of a graph, with `wrt` also the gradients of the first (a scalar).
+    """A program that computes stages of a graph, with `wrt` also the gradients of the first (a
+    scalar).
 
-    One stage in, one value out; a list in, a list out; of a Graph its outputs. `without` names passes to leave out (OPTIONAL); `jit=False` runs
-    the same emitted source as plain Python. `seed` draws the params' initial values unless `state` brings them.
+    One stage in, one value out; a list in, a list out; of a Graph its outputs. `without` names
+    passes to leave out (OPTIONAL); `jit=False` runs
+    the same emitted source as plain Python. `seed` draws the params' initial values unless `state`
+    brings them.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(outputs, Graph):
@@ -120,13 +130,22 @@ def compile(
     joint = Joint(graph, tuple(nodes), tuple(targets))
     names = _names(nodes, "output"), _names(targets, "input")
     done = transform(joint, order)
-    return assemble(graph, done, order, Shape(names[0], names[1], single), state or State(leaves_of(graph), seed))
+    return assemble(
+        graph,
+        done,
+        order,
+        Shape(names[0], names[1], single),
+        state or State(leaves_of(graph), seed),
+    )
 
 
 def results_of(graph: Graph) -> Node | list[Node]:
     """The outputs of a graph, alone for a single one; raises UsageError when it has none."""
     if not graph.outputs:
-        raise UsageError(f"the graph {graph.title!r} has no outputs", hint="compile one of its stages: gr.compile(g['loss'])")
+        raise UsageError(
+            f"the graph {graph.title!r} has no outputs",
+            hint="compile one of its stages: gr.compile(g['loss'])",
+        )
     found = list(graph.outputs.values())
     return found[0] if len(found) == 1 else found
 
@@ -142,7 +161,9 @@ def graph_of(nodes: Sequence[Any]) -> Graph:
 def _checked(without: Iterable[str]) -> frozenset[str]:
     names = frozenset([without] if isinstance(without, str) else without)
     for name in names - set(OPTIONAL):
-        raise UsageError(f"no pass is named {name!r}", hint=f"those that can be left out: {', '.join(OPTIONAL)}")
+        raise UsageError(
+            f"no pass is named {name!r}", hint=f"those that can be left out: {', '.join(OPTIONAL)}"
+        )
     return names
 
 
@@ -151,7 +172,9 @@ def _names(nodes: Sequence[Node], kind: str) -> tuple[str, ...]:
 
 
 def assemble(graph: Graph, done: Compiled, order: Order, shape: Shape, state: State) -> Program:
-    """The program of a transformed joint; `graph` is the user's, whose declared inputs may all be fed."""
+    """The program of a transformed joint; `graph` is the user's, whose declared inputs may all be
+    fed.
+    """
     joint = done.joint
     declared = {n.name or "": n for n in graph.leaves(INPUT)}
     door = Door(declared, _read(joint, declared), state, _needs(joint))
@@ -166,7 +189,12 @@ def _read(joint: Joint, declared: Mapping[str, Node]) -> list[str]:
     """The inputs whose values are needed, and those that only tell a size that is needed."""
     order = joint.graph.order(*joint.roots)
     read = {n.name for n in order if n.op is INPUT}
-    sizes = {name for n in order for dim in (*n.types[0].shape, n.attrs.get("dim", 0)) for name in dim_names(dim)}
+    sizes = {
+        name
+        for n in order
+        for dim in (*n.types[0].shape, n.attrs.get("dim", 0))
+        for name in dim_names(dim)
+    }
     sizes -= {name for n in order if n.op is INPUT for name in n.type.names()}
     for name, node in declared.items():
         if not sizes.isdisjoint(node.type.names()):
@@ -208,20 +236,34 @@ class _Specialiser:
         self.running = running(joint.graph, [*results, *(n.type for n in leaves)])
 
     def __call__(self, sizes: Mapping[str, int], before: Special | None) -> Special:
-        """Plan, emit and load for these sizes; what grew beyond an older specialisation grows with room to spare."""
-        plan = make(self.joint, self.wishes, self.state.offsets, self._sizes(sizes, before), self._options())
+        """Plan, emit and load for these sizes; what grew beyond an older specialisation grows with
+        room to spare.
+        """
+        plan = make(
+            self.joint, self.wishes, self.state.offsets, self._sizes(sizes, before), self._options()
+        )
         emitted = emit(self.joint, plan, prelude(), exports())
-        loaded = load(emitted.text, _safe_name(plan.title), prelude(), target=target(), libraries=blas())
+        loaded = load(
+            emitted.text, _safe_name(plan.title), prelude(), target=target(), libraries=blas()
+        )
         return Special(plan, emitted, loaded, self.order.jit, constants(plan))
 
     def _options(self) -> Options:
-        return Options(fuse="fuse" not in self.order.without, absorb="absorb" not in self.order.without, reuse="reuse" not in self.order.without)
+        return Options(
+            fuse="fuse" not in self.order.without,
+            absorb="absorb" not in self.order.without,
+            reuse="reuse" not in self.order.without,
+        )
 
     def _sizes(self, sizes: Mapping[str, int], before: Special | None) -> Sizes:
         bound = dict(sizes)
         for name in self.running & set(sizes):
             old = before.plan.sizes.bound[name] if before else 0
-            bound[name] = max(sizes[name], min(2 * old, 2 * sizes[name])) if old and sizes[name] > old else max(sizes[name], 1)
+            bound[name] = (
+                max(sizes[name], min(2 * old, 2 * sizes[name]))
+                if old and sizes[name] > old
+                else max(sizes[name], 1)
+            )
         return Sizes(bound, self.running & set(sizes))
 
 

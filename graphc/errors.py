@@ -1,13 +1,16 @@
-"""The error family: every failure a user can cause is one sentence with a code, the user's node and line, and a hint.
+"""The error family: every failure a user can cause is one sentence with a code, the user's node and
+line, and a hint.
 
-Each class also subclasses the built-in exception that a caller would expect, so existing handlers keep working.
+Each class also subclasses the built-in exception that a caller would expect, so existing handlers
+keep working.
 """
 
 from __future__ import annotations
 
 
 class GraphcError(Exception):
-    """One sentence about what is wrong: both facts that disagree, the node, the user's line, a hint.
+    """One sentence about what is wrong: both facts that disagree, the node, the user's line, a
+    hint.
 
     `code` is stable ("G101"), `subject` says whose fault it is ("matmul 'hidden' (net.py:14)").
     """
@@ -65,7 +68,8 @@ class NonFiniteError(GraphcError, FloatingPointError):
 
 
 class GraphError(GraphcError, ValueError):
-    """The graph itself is wrong: a cycle, a name twice, a slot missing, an output without a loss."""
+    """The graph itself is wrong: a cycle, a name twice, a slot missing, an output without a loss.
+    """
 
     code = "G501"
 

@@ -1,6 +1,7 @@
 """Scalar expressions: what the spelling of an operation is made of, printed as Python reads them.
 
-A spelling is an ordinary function from expressions to an expression, `lambda a, b: a + b`, over operators and the
+A spelling is an ordinary function from expressions to an expression, `lambda a, b: a + b`, over
+operators and the
 named primitives of the emitted prelude, which exist for scalars and vector registers alike.
 """
 
@@ -11,7 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 # Binding strength of Python's operators, loosest first; a call or a name binds tightest.
-LEVEL = {"or": 1, "and": 2, "not": 3, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4, "|": 5, "^": 6, "&": 7}
+LEVEL = {
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    "<": 4,
+    "<=": 4,
+    ">": 4,
+    ">=": 4,
+    "==": 4,
+    "!=": 4,
+    "|": 5,
+    "^": 6,
+    "&": 7,
+}
 LEVEL |= {"+": 9, "-": 9, "*": 10, "/": 10, "//": 10, "%": 10, "neg": 11, "~": 11, "**": 12}
 ATOM = 20
 

@@ -1,7 +1,10 @@
-"""The staged chain rule: from a scalar stage, one backward stage for every forward stage, last stage first.
+"""The staged chain rule: from a scalar stage, one backward stage for every forward stage, last
+stage first.
 
-Every term of a gradient is tied to the forward stage that it came through (`node.backward_of`), and gradients add up
-where a value forks. Broadcasting is undone here, once. The result is ordinary nodes, so gradients have gradients.
+Every term of a gradient is tied to the forward stage that it came through (`node.backward_of`), and
+gradients add up
+where a value forks. Broadcasting is undone here, once. The result is ordinary nodes, so gradients
+have gradients.
 """
 
 from __future__ import annotations
@@ -32,9 +35,11 @@ alias = declare(
 
 
 def grad(of: Node, wrt: Sequence[Node | str] | Node | str, *, disconnected: str = "error") -> Any:
-    """The gradients of a scalar stage, one symbolic node for each of `wrt` (alone for a single one).
+    """The gradients of a scalar stage, one symbolic node for each of `wrt` (alone for a single
+    one).
 
-    `disconnected`: "error" raises GraphError for a `wrt` that `of` does not depend on, "zero" gives zeros.
+    `disconnected`: "error" raises GraphError for a `wrt` that `of` does not depend on, "zero" gives
+    zeros.
     Raises ShapeError when `of` is not a scalar, DTypeError when a `wrt` or `of` is not float.
     Source: staged backpropagation as in the CS231n notes, "Backpropagation, Intuitions".
     """
@@ -66,13 +71,16 @@ def _check_scalar(of: Node) -> None:
 def _check_float(node: Node) -> None:
     if not node.type.is_float:
         raise DTypeError(
-            f"a gradient needs float values; this stage is {node.type}", subject=node.label, code="G202",
+            f"a gradient needs float values; this stage is {node.type}", subject=node.label,
+            code="G202",
             hint="declare it float32 or float64, or take gr.astype(x, 'float64')",
         )  # fmt: skip
 
 
 class Sweep:
-    """One backward sweep: the gradient of every stage between `wrt` and `of`, as value and masks still to apply."""
+    """One backward sweep: the gradient of every stage between `wrt` and `of`, as value and masks
+    still to apply.
+    """
 
     def __init__(self, of: Node, wrt: Sequence[Node]) -> None:
         self.of, self.wrt = of, tuple(wrt)
@@ -119,10 +127,14 @@ class Sweep:
             term = where(mask, term, 0)
         part = sum_to(term, into)
         self._carry(into, bare, masks)
-        self.found[into] = self._own(add(self.found[into], part) if into in self.found else part, into)
+        self.found[into] = self._own(
+            add(self.found[into], part) if into in self.found else part, into
+        )
 
     def _carry(self, into: Node, bare: Node, masks: tuple[Node, ...]) -> None:
-        """Keep the bare term with its masks for a steep stage, as long as all terms have the same masks."""
+        """Keep the bare term with its masks for a steep stage, as long as all terms have the same
+        masks.
+        """
         before = self.pending.pop(into, None)
         if not masks or bare.shape != into.shape or into not in self.steep:
             return
@@ -134,7 +146,9 @@ class Sweep:
     def _own(self, part: Node, into: Node) -> Node:
         """The term as a node of its own that is called the gradient of `into`."""
         fresh = part.backward_of is self.graph._backward_of and part not in self.graph.gradients
-        part = part if fresh and not part.is_leaf and part.op.name != "broadcast_to" else alias(part)
+        part = (
+            part if fresh and not part.is_leaf and part.op.name != "broadcast_to" else alias(part)
+        )
         self.graph.belongs(part, into)
         return part
 
@@ -169,22 +183,32 @@ def _between(order: Iterable[Node], wrt: Sequence[Node]) -> set[Node]:
 
 
 def _steep(order: Iterable[Node], between: set[Node]) -> set[Node]:
-    """Elementwise stages whose local gradient may be infinite, or that pass their gradient on to such a one."""
+    """Elementwise stages whose local gradient may be infinite, or that pass their gradient on to
+    such a one.
+    """
     found: set[Node] = set()
     for node in order:
         spell = node.op.spell
-        if node in between and isinstance(spell, Each) and (not spell.linear or any(a in found for a in node.args)):
+        if (
+            node in between
+            and isinstance(spell, Each)
+            and (not spell.linear or any(a in found for a in node.args))
+        ):
             found.add(node)
     return found
 
 
 def sum_to(term: Node, like: Node) -> Node:
-    """A term of the shape of `like`: summed over the axes along which `like` was broadcast, in its element type."""
+    """A term of the shape of `like`: summed over the axes along which `like` was broadcast, in its
+    element type.
+    """
     term = FUNCTIONS["astype"](term, like.dtype)
     if term.shape == like.shape:
         return term
     extra = term.ndim - like.ndim
-    if extra < 0 or any(d not in (1, t) for d, t in zip(like.shape, term.shape[extra:], strict=True)):
+    if extra < 0 or any(
+        d not in (1, t) for d, t in zip(like.shape, term.shape[extra:], strict=True)
+    ):
         return FUNCTIONS["broadcast_to"](term, like.shape)
     axes = tuple(range(extra)) + tuple(
         extra + i for i, d in enumerate(like.shape) if d == 1 and term.shape[extra + i] != 1

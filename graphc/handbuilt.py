@@ -16,7 +16,8 @@ import networkx as nx
 import numpy as np
 
 from graphc.errors import GraphcError, GraphError
-from graphc.graph import FUNCTIONS, LEAVES, OPS, UFUNCS, Node, Op
+from graphc.graph import FUNCTIONS, LEAVES, OPS, Node, Op
+from graphc.node import UFUNCS
 
 # fmt: off
 ALIASES = {

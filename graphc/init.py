@@ -1,4 +1,5 @@
-"""Initial values of parameters and state: small records that say how to draw an array, so that graphs stay text.
+"""Initial values of parameters and state: small records that say how to draw an array, so that
+graphs stay text.
 
 Sources: Glorot & Bengio 2010 (glorot_*), He et al. 2015 (he_*), LeCun et al. 1998 (lecun_normal).
 """
@@ -23,7 +24,9 @@ class Init:
     args: tuple[Any, ...] = ()
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        return np.ascontiguousarray(KINDS[self.kind](rng, shape, *self.args), dtype=dtype).reshape(shape)
+        return np.ascontiguousarray(KINDS[self.kind](rng, shape, *self.args), dtype=dtype).reshape(
+            shape
+        )
 
     def __str__(self) -> str:
         return f"{self.kind}({', '.join(map(str, self.args))})" if self.kind != "array" else "array"
@@ -41,7 +44,9 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> np.
     return rng.standard_normal(shape) * std
 
 
-def _uniform(rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
+def _uniform(
+    rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float
+) -> np.ndarray:
     return rng.uniform(low, high, shape)
 
 

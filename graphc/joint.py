@@ -10,7 +10,9 @@ from graphc.graph import Graph, Node
 
 
 class Fired(NamedTuple):
-    """A rewrite that happened: the pass, the row's name, the stage it replaced, as the user knows it."""
+    """A rewrite that happened: the pass, the row's name, the stage it replaced, as the user knows
+    it.
+    """
 
     during: str
     rule: str
@@ -22,9 +24,11 @@ class Fired(NamedTuple):
 
 @dataclass(frozen=True)
 class Joint:
-    """A graph with its outputs, the gradients asked for (wrt -> gradient) and the new values of state.
+    """A graph with its outputs, the gradients asked for (wrt -> gradient) and the new values of
+    state.
 
-    `updates` all read the old state. Outputs, wrt, states and effects are fences: no pass merges or drops them.
+    `updates` all read the old state. Outputs, wrt, states and effects are fences: no pass merges or
+    drops them.
     """
 
     graph: Graph
@@ -36,9 +40,15 @@ class Joint:
 
     @property
     def roots(self) -> tuple[Node, ...]:
-        """All that has to be computed: outputs, gradients, new values, and the leaves that are named with them."""
+        """All that has to be computed: outputs, gradients, new values, and the leaves that are
+        named with them.
+        """
         leaves = (*self.wrt, *self.gradients, *self.updates)
-        return tuple(dict.fromkeys((*self.outputs, *self.gradients.values(), *self.updates.values(), *leaves)))
+        return tuple(
+            dict.fromkeys(
+                (*self.outputs, *self.gradients.values(), *self.updates.values(), *leaves)
+            )
+        )
 
     def moved(self, graph: Graph, to: Mapping[Node, Node], fired: tuple[Fired, ...] = ()) -> Joint:
         """The same wishes of another graph, whose nodes `to` gives for the old ones."""

@@ -1,4 +1,5 @@
-"""The statement language of kernels: what lowering produces and the emitter prints, a line or a loop each.
+"""The statement language of kernels: what lowering produces and the emitter prints, a line or a
+loop each.
 
     module = Kernel*
     stmt   = Let(name, expr) | Store(buffer, index, expr) | Add(target, expr) | Loop(index, lo, hi, step, body)
@@ -16,7 +17,8 @@ from graphc.expr import Call, Expr, Item, Name
 
 @dataclass(frozen=True)
 class Tag:
-    """Which stage a line belongs to: `number` in the direction "forward", "backward" or "update"; `text` says what it is.
+    """Which stage a line belongs to: `number` in the direction "forward", "backward" or "update";
+    `text` says what it is.
 
     `updates`: the line also changes state, as a product does that has taken an update over.
     """
@@ -27,13 +29,17 @@ class Tag:
     updates: bool = False
 
     def __str__(self) -> str:
-        mark = {"forward": f"({self.number})", "backward": f"d({self.number})", "update": "u"}[self.direction]
+        mark = {"forward": f"({self.number})", "backward": f"d({self.number})", "update": "u"}[
+            self.direction
+        ]
         return f"{mark} u" if self.updates else mark
 
 
 @dataclass(frozen=True)
 class Let:
-    """`name = expr`; several names may share one value, `d_x = d_y = d_s`; `note` is a comment of its own."""
+    """`name = expr`; several names may share one value, `d_x = d_y = d_s`; `note` is a comment of
+    its own.
+    """
 
     names: tuple[str, ...]
     expr: Expr
@@ -129,7 +135,9 @@ class Param:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function of an emitted module: its name, what it says of itself, its arguments and its body."""
+    """A function of an emitted module: its name, what it says of itself, its arguments and its
+    body.
+    """
 
     name: str
     doc: str

@@ -1,4 +1,6 @@
-"""What a value is: sizes, element types and shapes, and the two laws by which they combine (NumPy's)."""
+"""What a value is: sizes, element types and shapes, and the two laws by which they combine
+(NumPy's).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ FLOATS = ("f32", "f64")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """An affine expression of named sizes, `2*batch + 1`; one without names is a plain int, never a Size."""
+    """An affine expression of named sizes, `2*batch + 1`; one without names is a plain int, never
+    a Size.
+    """
 
     terms: tuple[tuple[str, int], ...]
     const: int = 0
@@ -149,7 +153,8 @@ class Type:
 
 
 def dtype_name(dtype: Any) -> str:
-    """The short name of an element type given in any spelling: "f32", "float32", np.float32, a dtype.
+    """The short name of an element type given in any spelling: "f32", "float32", np.float32, a
+    dtype.
 
     Raises DTypeError for one that graphc has not (complex, float16, objects, text).
     """
@@ -159,7 +164,9 @@ def dtype_name(dtype: Any) -> str:
         return NAMES[np.dtype(dtype).newbyteorder("=")]
     except (TypeError, KeyError):
         known = ", ".join(DTYPES)
-        raise DTypeError(f"{_spelled(dtype)} is not an element type of graphc", hint=f"one of {known}") from None
+        raise DTypeError(
+            f"{_spelled(dtype)} is not an element type of graphc", hint=f"one of {known}"
+        ) from None
 
 
 def _spelled(dtype: Any) -> str:
@@ -189,13 +196,17 @@ def as_dim(dim: Any) -> Dim:
         return _parse_dim(re.sub(r"\s*([*+-])\s*", r"\1", dim.strip()))
     if isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
         return int(dim)
-    raise ShapeError(f"{dim!r} is not a size", hint="a size is an integer from 0 up or a name such as 'batch'")
+    raise ShapeError(
+        f"{dim!r} is not a size", hint="a size is an integer from 0 up or a name such as 'batch'"
+    )
 
 
 def _parse_dim(text: str) -> Dim:
     total: Dim = 0
     if not _SUM.fullmatch(text):
-        raise ShapeError(f"{text!r} is not a size", hint="a size is an integer, a name, or like '2*batch+1'")
+        raise ShapeError(
+            f"{text!r} is not a size", hint="a size is an integer, a name, or like '2*batch+1'"
+        )
     for sign, factor, atom in _TERM.findall(text):
         term: Dim = int(atom) if atom.isdigit() else named(atom)
         total = total + term * ((-1 if sign == "-" else 1) * int(factor or 1))
@@ -226,17 +237,23 @@ def _joined(axis: int, dims: tuple[Dim, ...], shapes: tuple[tuple[Dim, ...], ...
     if any(d != wide[0] for d in wide):
         other = next(d for d in wide if d != wide[0])
         texts = " and ".join(shape_text(s) for s in dict.fromkeys(shapes))
-        raise ShapeError(f"{texts} do not broadcast at axis {axis} ({wide[0]} vs {other})", code="G102")
+        raise ShapeError(
+            f"{texts} do not broadcast at axis {axis} ({wide[0]} vs {other})", code="G102"
+        )
     return wide[0] if wide else 1
 
 
 @lru_cache(maxsize=4096)
 def promote(*dtypes: str) -> str:
-    """The element type that NumPy's promotion gives; uint64 with a signed integer gives f64, as there."""
+    """The element type that NumPy's promotion gives; uint64 with a signed integer gives f64, as
+    there.
+    """
     return NAMES[np.result_type(*(DTYPES[d] for d in dtypes))]
 
 
 @lru_cache(maxsize=64)
 def floating(dtype: str) -> str:
-    """The float type in which a function such as exp answers for this type: NumPy's, f32 in place of f16."""
+    """The float type in which a function such as exp answers for this type: NumPy's, f32 in place
+    of f16.
+    """
     return dtype if dtype in FLOATS else ("f32" if DTYPES[dtype].itemsize <= 2 else "f64")

@@ -13,7 +13,8 @@ import pytest
 
 import graphc.ops as gr
 from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
-from graphc.graph import CONST, FUNCTIONS, METHODS, OPS, Graph, Node
+from graphc.graph import CONST, FUNCTIONS, OPS, Graph, Node
+from graphc.node import METHODS
 
 
 @pytest.fixture

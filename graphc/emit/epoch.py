@@ -1,4 +1,6 @@
-"""The mini-batch loop of a step: in order, rows read in place, or shuffled, rows gathered into a panel first."""
+"""The mini-batch loop of a step: in order, rows read in place, or shuffled, rows gathered into a
+panel first.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,28 @@ Text = tuple[str, tuple[Param, ...]]
 
 
 def batched(plan: Plan, node: Node) -> bool:
-    """Whether an input has one row for each example: its first size is the one that comes at run time."""
-    return bool(node.shape) and isinstance(node.shape[0], Size) and set(node.shape[0].names) <= plan.sizes.running
+    """Whether an input has one row for each example: its first size is the one that comes at run
+    time.
+    """
+    return (
+        bool(node.shape)
+        and isinstance(node.shape[0], Size)
+        and set(node.shape[0].names) <= plan.sizes.running
+    )
 
 
 def epochs(plan: Plan, step: Kernel, ident: Callable[[Node], str]) -> dict[str, Text]:
-    """The texts of `epoch` and `epoch_shuffled`; none when the step has not one run-time size, or inputs in an arena."""
+    """The texts of `epoch` and `epoch_shuffled`; none when the step has not one run-time size, or
+    inputs in an arena.
+    """
     part = plan.parts["step"]
     rows = [n for n in part.inputs if batched(plan, n)]
     if len(plan.sizes.running) != 1 or not rows or plan.feed:
         return {}
-    return {"epoch": _epoch(plan, step, rows, ident, False), "epoch_shuffled": _epoch(plan, step, rows, ident, True)}
+    return {
+        "epoch": _epoch(plan, step, rows, ident, False),
+        "epoch_shuffled": _epoch(plan, step, rows, ident, True),
+    }
 
 
 def _row(plan: Plan, node: Node) -> int:
@@ -36,15 +49,23 @@ def _row(plan: Plan, node: Node) -> int:
     return size
 
 
-def _epoch(plan: Plan, step: Kernel, rows: list[Node], ident: Callable[[Node], str], shuffled: bool) -> Text:
+def _epoch(
+    plan: Plan, step: Kernel, rows: list[Node], ident: Callable[[Node], str], shuffled: bool
+) -> Text:
     batch = plan.sizes.names[0]
     data = {ident(n): n for n in rows}
     inputs = [p for p in step.params if p.kind != "size"]
-    extra = (Param("order", "array", "i64", 1), Param("panel", "array", "u8", 1)) if shuffled else ()
+    extra = (
+        (Param("order", "array", "i64", 1), Param("panel", "array", "u8", 1)) if shuffled else ()
+    )
     params = (Param("rows", "size", "i64"), Param("size", "size", "i64"), *extra, *inputs)
     given = [_given(plan, p, data, shuffled) for p in inputs]
-    lines = [f"def {'epoch_shuffled' if shuffled else 'epoch'}({', '.join(p.name for p in params)}):"]
-    lines += [f'    """Every batch of `size` rows, the last with what is left; {MEAN if step.results else "no results"}."""']
+    lines = [
+        f"def {'epoch_shuffled' if shuffled else 'epoch'}({', '.join(p.name for p in params)}):"
+    ]
+    lines += [
+        f'    """Every batch of `size` rows, the last with what is left; {MEAN if step.results else "no results"}."""'
+    ]
     lines += [f"    sum_{i} = 0.0" for i in range(len(step.results))]
     lines += _panels(plan, rows, ident) if shuffled else []
     lines += ["    for lo in range(0, rows, size):", f"        {batch} = min(size, rows - lo)"]
@@ -53,9 +74,17 @@ def _epoch(plan: Plan, step: Kernel, rows: list[Node], ident: Callable[[Node], s
     call = f"step({', '.join([batch, *given])})"
     names = ", ".join(f"value_{i}" for i in range(len(step.results)))
     lines += [f"        {names} = {call}" if names else f"        {call}"]
-    lines += ["        if at_i64(ptr(work), 0)[0] != 0:", f"            {_left(step)}"] if plan.checks else []
+    lines += (
+        ["        if at_i64(ptr(work), 0)[0] != 0:", f"            {_left(step)}"]
+        if plan.checks
+        else []
+    )
     lines += [f"        sum_{i} += value_{i} * {batch}" for i in range(len(step.results))]
-    lines += [f"    return {', '.join(f'sum_{i} / rows' for i in range(len(step.results)))}"] if names else []
+    lines += (
+        [f"    return {', '.join(f'sum_{i} / rows' for i in range(len(step.results)))}"]
+        if names
+        else []
+    )
     return "\n".join(["@njit(**FLAGS)", *lines]), params
 
 
@@ -71,7 +100,11 @@ def _given(plan: Plan, param: Param, data: dict[str, Node], shuffled: bool) -> s
         return param.name
     if param.name not in data:
         return f"ptr({param.name})"
-    return f"panel_{param.name}" if shuffled else f"shift(ptr({param.name}), {_times(_row(plan, data[param.name]))})"
+    return (
+        f"panel_{param.name}"
+        if shuffled
+        else f"shift(ptr({param.name}), {_times(_row(plan, data[param.name]))})"
+    )
 
 
 def _times(row: int) -> str:
@@ -80,9 +113,13 @@ def _times(row: int) -> str:
 
 def _panels(plan: Plan, rows: list[Node], ident: Callable[[Node], str]) -> list[str]:
     slots, _ = laid_out(rows, "panel", plan.sizes)
-    return [f"    panel_{ident(n)} = at_{n.dtype}(ptr(panel), {s.offset})" for n, s in slots.items()]
+    return [
+        f"    panel_{ident(n)} = at_{n.dtype}(ptr(panel), {s.offset})" for n, s in slots.items()
+    ]
 
 
 def panel_bytes(plan: Plan) -> int:
     """The bytes of the panel into which shuffled rows are gathered."""
-    return laid_out([n for n in plan.parts["step"].inputs if batched(plan, n)], "panel", plan.sizes)[1]
+    return laid_out(
+        [n for n in plan.parts["step"].inputs if batched(plan, n)], "panel", plan.sizes
+    )[1]

@@ -1,4 +1,5 @@
-"""Nodes to identifiers: the user's names where there are any, `d_` before what a gradient belongs to, else the operation.
+"""Nodes to identifiers: the user's names where there are any, `d_` before what a gradient belongs
+to, else the operation.
 
 A sum of gradient terms keeps one name while it grows, so that its lines read `d_x = ...` and `d_x += ...`.
 """
@@ -20,9 +21,13 @@ OPERATIONS = {"product": "matmul"}
 
 
 class Idents:
-    """The identifiers of one module: the same for all its kernels, deterministic in the order of the graph."""
+    """The identifiers of one module: the same for all its kernels, deterministic in the order of
+    the graph.
+    """
 
-    def __init__(self, graph: Graph, names: Names, nodes: Iterable[Node], registers: set[Node]) -> None:
+    def __init__(
+        self, graph: Graph, names: Names, nodes: Iterable[Node], registers: set[Node]
+    ) -> None:
         self.graph, self.names, self.registers = graph, names, registers
         self.known: dict[Node, str] = {}
         ordered = sorted(nodes, key=lambda n: n.index)
@@ -50,7 +55,9 @@ class Idents:
         return self(older) if alike else None
 
     def _fresh(self, node: Node) -> str:
-        """The wanted name; an element of what has a buffer of that name gets the loops' letters behind it."""
+        """The wanted name; an element of what has a buffer of that name gets the loops' letters
+        behind it.
+        """
         wanted = self._wanted(node)
         element = node in self.registers and node.shape and wanted in self.known.values()
         return self.names.fresh(f"{wanted}_{'ijkl'[: node.ndim]}" if element else wanted)
@@ -61,7 +68,9 @@ class Idents:
         return self._called(node)[:LONGEST].rstrip("_")
 
     def _called(self, node: Node) -> str:
-        """A node's name; else its hint, else its operation, on the first named value that it is made of."""
+        """A node's name; else its hint, else its operation, on the first named value that it is
+        made of.
+        """
         if node.name is not None or node in self.known:
             return self.known.get(node) or str(node.name)
         origin = self._origin(node)

@@ -1,6 +1,8 @@
-"""A plan to the text of a module: header with the table of stages, imports, kernels, and the doors Python calls.
+"""A plan to the text of a module: header with the table of stages, imports, kernels, and the doors
+Python calls.
 
-Same plan and target, same bytes. The text holds no path and no line of the user's: `lines=True` weaves them in for print.
+Same plan and target, same bytes. The text holds no path and no line of the user's: `lines=True`
+weaves them in for print.
 """
 
 from __future__ import annotations
@@ -30,14 +32,44 @@ DOCS = {
     "forward_backward": "Both sweeps.",
     "step": "One training step: both sweeps and the update of state.",
 }
-FIXED = ("np", "math", "njit", "FLAGS", "PLAIN", "ptr", "shift", "at", "gemm", "feed", "data", "state", "work", "out", "panel")
-FIXED += ("order", "rows", "size", "lo", "nan", "inf", "epoch", "epoch_shuffled", "boolean", *DOCS, *DTYPES)
+FIXED = (
+    "np",
+    "math",
+    "njit",
+    "FLAGS",
+    "PLAIN",
+    "ptr",
+    "shift",
+    "at",
+    "gemm",
+    "feed",
+    "data",
+    "state",
+    "work",
+    "out",
+    "panel",
+)
+FIXED += (
+    "order",
+    "rows",
+    "size",
+    "lo",
+    "nan",
+    "inf",
+    "epoch",
+    "epoch_shuffled",
+    "boolean",
+    *DOCS,
+    *DTYPES,
+)
 MOST_STAGES = 100
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function that Python may call: its name in the module and the types of its arguments, for Numba."""
+    """A function that Python may call: its name in the module and the types of its arguments, for
+    Numba.
+    """
 
     name: str
     params: tuple[Param, ...]
@@ -51,7 +83,8 @@ class Function:
 
 @dataclass(frozen=True)
 class Emitted:
-    """The text of a module, the text of each kernel in it, and the functions that Python may call."""
+    """The text of a module, the text of each kernel in it, and the functions that Python may call.
+    """
 
     text: str
     parts: dict[str, str]
@@ -59,7 +92,9 @@ class Emitted:
     inputs: dict[Node, str]
 
 
-def emit(joint: Joint, plan: Plan, prelude: str, exports: Sequence[str], *, lines: bool = False) -> Emitted:
+def emit(
+    joint: Joint, plan: Plan, prelude: str, exports: Sequence[str], *, lines: bool = False
+) -> Emitted:
     """The module of a plan, over a prelude of this text that exports these names."""
     reserved = {*FIXED, *exports}
     names = Names(reserved)
@@ -68,13 +103,19 @@ def emit(joint: Joint, plan: Plan, prelude: str, exports: Sequence[str], *, line
     slots = [s for p in plan.parts.values() for s in p.slots.values()]
     registers = {s.node for s in slots} - {s.node for s in slots if s.arena}
     ident = Idents(joint.graph, names, {s.node for s in slots}, registers)
-    kernels = {name: lower(plan, part, _labels(plan, joint, ident, names, part)) for name, part in plan.parts.items()}
+    kernels = {
+        name: lower(plan, part, _labels(plan, joint, ident, names, part))
+        for name, part in plan.parts.items()
+    }
     parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
     doors, door_texts = _doors(kernels)
     if "step" in kernels:
         more = epochs(plan, kernels["step"], ident)
         parts |= {name: text for name, (text, _) in more.items()}
-        doors |= {name: Function(name, params, kernels["step"].results) for name, (_, params) in more.items()}
+        doors |= {
+            name: Function(name, params, kernels["step"].results)
+            for name, (_, params) in more.items()
+        }
     head = header(plan, lines)
     inputs = {n: ident(n) for part in plan.parts.values() for n in part.inputs}
     body = "\n\n\n".join([*parts.values(), *door_texts])
@@ -123,12 +164,16 @@ def _tagger(plan: Plan, ident: Idents, texts: dict[int, str]) -> Callable[[Task]
             stage = task.absorbs.product.backward_of
             sign, name = ("-=", "+=")[task.absorbs.sign > 0], ident(task.state)
             text = f"{name} {sign} {ident(resolve(task.absorbs.factor).base)} * d_{name}"
-            return Tag(0 if stage is None else plan.numbers.get(stage, 0), "backward", text, updates=True)
+            return Tag(
+                0 if stage is None else plan.numbers.get(stage, 0), "backward", text, updates=True
+            )
         if task.state is not None or (node.backward_of is None and node not in forward):
             return Tag(0, "update")
         stage = node if node.backward_of is None else node.backward_of
         number = plan.numbers.get(stage, 0)
-        return Tag(number, "forward" if node.backward_of is None else "backward", texts.get(number, ""))
+        return Tag(
+            number, "forward" if node.backward_of is None else "backward", texts.get(number, "")
+        )
 
     return tag
 
@@ -138,7 +183,15 @@ def _tagger(plan: Plan, ident: Idents, texts: dict[int, str]) -> Callable[[Task]
 
 def header(plan: Plan, lines: bool) -> str:
     """The module's docstring: what it is, the table of its stages, how to read its tags."""
-    rows = [_row(s.number, f"{s.name} = {s.text}" if s.name else s.text, str(s.type), s.where if lines else "") for s in plan.stages]
+    rows = [
+        _row(
+            s.number,
+            f"{s.name} = {s.text}" if s.name else s.text,
+            str(s.type),
+            s.where if lines else "",
+        )
+        for s in plan.stages
+    ]
     shown = rows[:MOST_STAGES]
     more = [f"    ... and {len(rows) - len(shown)} more stages"] if len(rows) > len(shown) else []
     facts = ["    (k) computes stage k; d(k) carries the gradient back through stage k; u updates."]
@@ -153,9 +206,13 @@ def _has_gradients(plan: Plan) -> bool:
 
 
 def _sweeps(plan: Plan) -> str:
-    return {"forward": "the forward sweep", "step": "training steps"}.get(next(iter(plan.parts)), "both sweeps") if len(
-        plan.parts
-    ) == 1 else "both sweeps"
+    return (
+        {"forward": "the forward sweep", "step": "training steps"}.get(
+            next(iter(plan.parts)), "both sweeps"
+        )
+        if len(plan.parts) == 1
+        else "both sweeps"
+    )
 
 
 def _row(number: int, text: str, kind: str, where: str) -> tuple[str, ...]:
@@ -165,7 +222,10 @@ def _row(number: int, text: str, kind: str, where: str) -> tuple[str, ...]:
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     head = ("stage", "", "type", "from" if any(r[3] for r in rows) else "")
     wide = [max((len(r[c]) for r in [*rows, head]), default=0) for c in range(4)]
-    return [("    " + "  ".join(f"{cell:<{w}}" for cell, w in zip(r, wide, strict=True))).rstrip() for r in [head, *rows]]
+    return [
+        ("    " + "  ".join(f"{cell:<{w}}" for cell, w in zip(r, wide, strict=True))).rstrip()
+        for r in [head, *rows]
+    ]
 
 
 def _cut(text: str, most: int) -> str:
@@ -173,8 +233,10 @@ def _cut(text: str, most: int) -> str:
 
 
 def _safe(text: str) -> str:
-    """A user's text as it may stand in a comment or a docstring: printable ASCII, no quotes, no backslashes."""
-    return "".join(c if c.isascii() and c.isprintable() and c not in "\"\\" else "?" for c in text)
+    """A user's text as it may stand in a comment or a docstring: printable ASCII, no quotes, no
+    backslashes.
+    """
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "?" for c in text)
 
 
 # Doors

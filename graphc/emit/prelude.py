@@ -392,7 +392,9 @@ def _plain_report(work: Any, check: int, position: int, value: int) -> None:
 
 @define(_plain_report)
 def report(typing: Any, work: Type, check: Type, position: Type, value: Type) -> Rule:
-    """report(work, check, position, value): leave in the first bytes of work which check failed, where and on what."""
+    """report(work, check, position, value): leave in the first bytes of work which check failed,
+    where and on what.
+    """
 
     def build(b: Builder, work: Value, *facts: Value) -> None:
         words = b.bitcast(work, ir.IntType(64).as_pointer())
@@ -552,12 +554,63 @@ PLAIN |= {name: globals()[name] for name in _SAME}
 PLAIN |= {"njit": lambda function=None, **flags: function or (lambda f: f), "FLAGS": {}}
 # fmt: off
 __all__ = [
-    "BLAS", "FLAGS", "PLAIN", "absolute", "at_bool", "at_f32", "at_f64", "at_i8", "at_i16",
-    "at_i32", "at_i64", "at_u8", "at_u16", "at_u32", "at_u64", "boolean", "copy", "cos", "exp",
-    "expm1", "f32", "f64", "fill", "floor", "floor_divide", "gather_rows", "gemm", "i8", "i16",
-    "i32", "i64", "is_finite", "log", "log1p", "maximum", "minimum", "njit", "outside", "power",
-    "ptr", "reciprocal", "report", "remainder", "select", "shift", "sigmoid", "sign", "sin", "softplus",
-    "sqrt", "tan", "tanh", "trunc", "u8", "u16", "u32", "u64",
+    "BLAS",
+    "FLAGS",
+    "PLAIN",
+    "absolute",
+    "at_bool",
+    "at_f32",
+    "at_f64",
+    "at_i8",
+    "at_i16",
+    "at_i32",
+    "at_i64",
+    "at_u8",
+    "at_u16",
+    "at_u32",
+    "at_u64",
+    "boolean",
+    "copy",
+    "cos",
+    "exp",
+    "expm1",
+    "f32",
+    "f64",
+    "fill",
+    "floor",
+    "floor_divide",
+    "gather_rows",
+    "gemm",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "is_finite",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "njit",
+    "outside",
+    "power",
+    "ptr",
+    "reciprocal",
+    "remainder",
+    "report",
+    "select",
+    "shift",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softplus",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
 ]
 # fmt: on
 

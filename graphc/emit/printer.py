@@ -1,4 +1,6 @@
-"""Kernels to Python text: one statement a line, stage tags aligned in a column of comments, at most 100 columns."""
+"""Kernels to Python text: one statement a line, stage tags aligned in a column of comments, at
+most 100 columns.
+"""
 
 from __future__ import annotations
 
@@ -81,9 +83,14 @@ def _add(s: Add, depth: int) -> list[Line]:
 
 
 def _loop(s: Loop, depth: int) -> list[Line]:
-    bounds = [source(s.hi)] if s.lo == Number(0, "i64") and s.step == 1 else [source(s.lo), source(s.hi)]
+    bounds = (
+        [source(s.hi)] if s.lo == Number(0, "i64") and s.step == 1 else [source(s.lo), source(s.hi)]
+    )
     bounds += [str(s.step)] if s.step != 1 else []
-    return [Line(f"{INDENT * depth}for {s.index} in range({', '.join(bounds)}):"), *_statements(s.body, depth + 1)]
+    return [
+        Line(f"{INDENT * depth}for {s.index} in range({', '.join(bounds)}):"),
+        *_statements(s.body, depth + 1),
+    ]
 
 
 def _while(s: While, depth: int) -> list[Line]:
@@ -120,11 +127,23 @@ STATEMENTS: dict[type, Callable[..., list[Line]]] = {
 
 
 def _aligned(lines: list[Line]) -> list[str]:
-    """Comments in one column for each run of lines between empty ones; the text of a stage at its first line only."""
+    """Comments in one column for each run of lines between empty ones; the text of a stage at its
+    first line only.
+    """
     said: set[str] = set()
     found: list[str] = []
     for block in _blocks(lines):
-        column = max((len(line.code) for line in block if (line.tag or line.note) and len(line.code) < FAR), default=0) + 2
+        column = (
+            max(
+                (
+                    len(line.code)
+                    for line in block
+                    if (line.tag or line.note) and len(line.code) < FAR
+                ),
+                default=0,
+            )
+            + 2
+        )
         found += [_commented(line, column, said) for line in block]
     return found
 
@@ -181,4 +200,6 @@ def _inside(item: Any) -> list[Any]:
     if isinstance(item, tuple):
         return list(item)
     fields = getattr(item, "__dataclass_fields__", {})
-    return [value for f in fields if not isinstance(value := getattr(item, f), (str, int, float, Tag))]
+    return [
+        value for f in fields if not isinstance(value := getattr(item, f), (str, int, float, Tag))
+    ]

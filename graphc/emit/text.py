@@ -1,4 +1,6 @@
-"""The prelude as text, and the names that it exports, read without importing it (which would import Numba)."""
+"""The prelude as text, and the names that it exports, read without importing it (which would
+import Numba).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,8 @@ def prelude() -> str:
 def exports() -> tuple[str, ...]:
     """The names in the prelude's __all__."""
     for node in ast.parse(prelude()).body:
-        if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["__all__"]:
+        if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == [
+            "__all__"
+        ]:
             return tuple(ast.literal_eval(node.value))
     return ()

@@ -1,4 +1,6 @@
-"""A part of a plan to a kernel: its nest walked once, each leaf written as a line under its stage's tag."""
+"""A part of a plan to a kernel: its nest walked once, each leaf written as a line under its
+stage's tag.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ def lower(plan: Plan, part: Part, labels: Labels) -> Kernel:
 
 
 class _Writer:
-    """Writes one kernel; `local` holds the elements that are in variables where the writer stands."""
+    """Writes one kernel; `local` holds the elements that are in variables where the writer stands.
+    """
 
     def __init__(self, plan: Plan, part: Part, labels: Labels) -> None:
         self.plan, self.part, self.labels = plan, part, labels
@@ -56,7 +59,9 @@ class _Writer:
         returned = [r for r in self.part.results if r.returned]
         exprs = tuple(self._result(r.node) for r in returned)
         body += [Return(exprs)] if exprs else []
-        return Kernel(self.part.name, "", self._params(), (*views, *body), tuple(r.name for r in returned))
+        return Kernel(
+            self.part.name, "", self._params(), (*views, *body), tuple(r.name for r in returned)
+        )
 
     def _result(self, node: Node) -> Expr:
         if node in self.local:
@@ -67,9 +72,16 @@ class _Writer:
     def _params(self) -> tuple[Param, ...]:
         sizes = [Param(name, "size", "i64") for name in self.sizes.names]
         plain = [n for n in self.part.inputs if n not in self.plan.feed]
-        inputs = [Param(self.labels.ident(n), "array" if n.shape else "scalar", n.dtype, n.ndim) for n in plain]
+        inputs = [
+            Param(self.labels.ident(n), "array" if n.shape else "scalar", n.dtype, n.ndim)
+            for n in plain
+        ]
         used = {s.arena for s in self.part.slots.values()} | ({"work"} if self.checks else set())
-        arenas = [Param(a, "array", "u8", 1) for a in ("feed", "data", "state", "work", "out") if a in used]
+        arenas = [
+            Param(a, "array", "u8", 1)
+            for a in ("feed", "data", "state", "work", "out")
+            if a in used
+        ]
         return (*sizes, *inputs, *arenas)
 
     # Blocks
@@ -109,16 +121,30 @@ class _Writer:
         buffer: Expr = Name(self.labels.ident(task.node))
         begin = buffer if index == Number(0, "i64") else Call("shift", (buffer, index))
         start = Number(task.node.op.spell.start(task.node.dtype), task.node.dtype)
-        self.lines.append(Run(Call("fill", (begin, extent(count, self.sizes), start)), self.labels.tag(task)))
+        self.lines.append(
+            Run(Call("fill", (begin, extent(count, self.sizes), start)), self.labels.tag(task))
+        )
 
     def _start(self, task: Task) -> None:
         dtype = _accumulator(task)
-        start = 0 if not hasattr(task.node.op.spell, "start") else task.node.op.spell.start(task.node.dtype)
+        start = (
+            0
+            if not hasattr(task.node.op.spell, "start")
+            else task.node.op.spell.start(task.node.dtype)
+        )
         self.lines.append(Let((self._register(task),), Number(start, dtype), self.labels.tag(task)))
 
     def _body(self, task: Task) -> None:
         self.tag = self.labels.tag(task)
-        form = accumulate if task.absorbs else _store if task.state is not None else OPAQUE.get(type(task.node.op.spell)) if task.opaque else None
+        form = (
+            accumulate
+            if task.absorbs
+            else _store
+            if task.state is not None
+            else OPAQUE.get(type(task.node.op.spell))
+            if task.opaque
+            else None
+        )
         if form is not None:
             form(self, task)
         elif task.folded:
@@ -127,17 +153,28 @@ class _Writer:
             self._each(task)
 
     def _each(self, task: Task) -> None:
-        self._define(task, (self._term(task), task.node.dtype) if task.reduced else self.values.spelled(task.node, task, task.domain))
+        self._define(
+            task,
+            (self._term(task), task.node.dtype)
+            if task.reduced
+            else self.values.spelled(task.node, task, task.domain),
+        )
 
     def _define(self, task: Task, value: Typed) -> None:
-        """A finished value: into a variable, into its buffer, or both where it is read again nearby."""
+        """A finished value: into a variable, into its buffer, or both where it is read again
+        nearby.
+        """
         node, slot = task.node, self.part.slots[task.node]
         if not slot.arena:
             self._let(node, self.labels.ident(node), value)
             return
         target = Item(self.labels.ident(node), self._own_index(task, self.values.variable(task)))
         if self._read_nearby(task):
-            value = self._let(node, self.labels.fresh(f"{self.labels.ident(node)}_{'ijkl'[: len(task.loops)]}"), value)
+            value = self._let(
+                node,
+                self.labels.fresh(f"{self.labels.ident(node)}_{'ijkl'[: len(task.loops)]}"),
+                value,
+            )
         self._put(node, target, value[0])
 
     def _put(self, node: Node, target: Item, value: Expr) -> None:
@@ -182,7 +219,9 @@ class _Writer:
         if register:
             target: Name | Item = Name(self._register(task))
         else:
-            target = Item(self.labels.ident(node), self._own_index(task, self.values.variable(task)))
+            target = Item(
+                self.labels.ident(node), self._own_index(task, self.values.variable(task))
+            )
         if not hasattr(node.op.spell, "combine"):
             self.lines.append(Add(target, value, self.tag))
             return
@@ -203,19 +242,25 @@ class _Writer:
         return Binary("*", a, b)
 
     def _finish(self, task: Task) -> None:
-        """After the loop of a reduction: its register holds the value; a buffer that wants it gets it."""
+        """After the loop of a reduction: its register holds the value; a buffer that wants it gets
+        it.
+        """
         node, slot = task.node, self.part.slots[task.node]
         self.tag = self.labels.tag(task)
         self.local[node] = Name(self._register(task)), _accumulator(task)
         if slot.arena:
-            target = Item(self.labels.ident(node), self._own_index(task, self.values.variable(task)))
+            target = Item(
+                self.labels.ident(node), self._own_index(task, self.values.variable(task))
+            )
             self.lines.append(Store(target, cast(self.local[node], node.dtype), self.tag))
 
     def _register(self, task: Task) -> str:
         """The accumulator's name: the value's own, unless that is its buffer's."""
         if task not in self.registers:
             name = self.labels.ident(task.node)
-            self.registers[task] = self.labels.fresh(f"{name}_total") if self.part.slots[task.node].arena else name
+            self.registers[task] = (
+                self.labels.fresh(f"{name}_total") if self.part.slots[task.node].arena else name
+            )
         return self.registers[task]
 
     # Places
@@ -238,14 +283,22 @@ def _store(writer: _Writer, task: Task) -> None:
     assert state is not None
     stored = task.node in writer.nest.tasks.of
     access = resolve(task.node, identity(task.node.ndim))
-    found = writer.values.element(access, task) if stored else writer.values.spelled(task.node, task, task.domain)
+    found = (
+        writer.values.element(access, task)
+        if stored
+        else writer.values.spelled(task.node, task, task.domain)
+    )
     value = cast(found, state.dtype)
-    index = offset_of(resolve(state), writer.part.slots[state], writer.sizes, writer.values.variable(task))
+    index = offset_of(
+        resolve(state), writer.part.slots[state], writer.sizes, writer.values.variable(task)
+    )
     writer._put(state, Item(writer.labels.ident(state), index), value)
 
 
 def _accumulator(task: Task) -> str:
-    """Sums of f32 in a register are added up in f64: one rounding at the end in place of thousands."""
+    """Sums of f32 in a register are added up in f64: one rounding at the end in place of
+    thousands.
+    """
     node = task.node
     adds = not hasattr(node.op.spell, "combine") or node.op.name == "sum"
     return "f64" if adds and node.dtype == "f32" else node.dtype
@@ -253,8 +306,14 @@ def _accumulator(task: Task) -> str:
 
 def _finished(nest: fuse.Nest, loop: fuse.Loop, depth: int) -> list[Task]:
     """The reductions into registers whose outermost reduced loop this is."""
-    tasks = [leaf.task for leaf, _ in fuse._walk(loop.block, ()) if leaf.phase == "body" and leaf.task.folded]
-    return [t for t in tasks if t.in_register and t.folded[0] == depth and nest.path[t][depth] is loop]
+    tasks = [
+        leaf.task
+        for leaf, _ in fuse._walk(loop.block, ())
+        if leaf.phase == "body" and leaf.task.folded
+    ]
+    return [
+        t for t in tasks if t.in_register and t.folded[0] == depth and nest.path[t][depth] is loop
+    ]
 
 
 def _readers_left(part: Part) -> dict[Node, list[Task]]:
@@ -278,7 +337,9 @@ def _views(writer: _Writer) -> list[Stmt]:
     return lines
 
 
-def _view(arena: str, offset: int, dtype: str, names: tuple[str, ...], node: Node, writer: _Writer) -> Let:
+def _view(
+    arena: str, offset: int, dtype: str, names: tuple[str, ...], node: Node, writer: _Writer
+) -> Let:
     place = Call(f"at_{dtype}", (Name(arena), Number(offset, "i64")))
     slot = writer.part.slots[node]
     long = [writer.sizes.resolved(d) for d in node.shape if d != 1][slot.depth :]
@@ -290,7 +351,9 @@ SECTIONS = {"backward": "backward sweep, last stage first", "update": "update"}
 
 
 def sectioned(lines: list[Stmt]) -> list[Stmt]:
-    """The lines with a remark before those that only carry gradients back, and before those that only update."""
+    """The lines with a remark before those that only carry gradients back, and before those that
+    only update.
+    """
     found = [directions(line) for line in lines]
     cuts = {}
     for direction, earlier in (("backward", {"forward"}), ("update", {"forward", "backward"})):

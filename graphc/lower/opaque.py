@@ -1,4 +1,6 @@
-"""Tasks with loops of their own: products by BLAS, pieces laid into slices, sums at computed indices, checks of data."""
+"""Tasks with loops of their own: products by BLAS, pieces laid into slices, sums at computed
+indices, checks of data.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,17 @@ def _loops(writer: _Writer, extents: Sequence[Dim], body: Sequence[Stmt]) -> lis
     """The statements under a loop for each extent, outermost first."""
     lines = list(body)
     for depth in range(len(extents) - 1, -1, -1):
-        lines = [Loop(LETTERS[depth], _whole(0), extent(extents[depth], writer.sizes), 1, tuple(lines))]
+        lines = [
+            Loop(LETTERS[depth], _whole(0), extent(extents[depth], writer.sizes), 1, tuple(lines))
+        ]
     return lines
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """A stack of matrices in a buffer: where each begins, the distance of its rows, and whether it lies transposed."""
+    """A stack of matrices in a buffer: where each begins, the distance of its rows, and whether it
+    lies transposed.
+    """
 
     buffer: str
     begin: Expr
@@ -96,7 +102,9 @@ def _multiplied(writer: _Writer, node: Node, into: Node, alpha: Expr, beta: Expr
     flags = [_whole(int(left.transposed)), _whole(int(right.transposed))]
     sizes = [extent(d, writer.sizes) for d in (m, n, k)]
     operands = (_pointer(left), _whole(left.lead), _pointer(right), _whole(right.lead))
-    call = Call("gemm", (*flags, *sizes, alpha, *operands, beta, _pointer(target), _whole(target.lead)))
+    call = Call(
+        "gemm", (*flags, *sizes, alpha, *operands, beta, _pointer(target), _whole(target.lead))
+    )
     return _loops(writer, node.shape[:-2], [Run(call, writer.tag)])
 
 
@@ -114,7 +122,9 @@ def fill(writer: _Writer, node: Node) -> Stmt:
 
 
 def _count(writer: _Writer, node: Node) -> Dim:
-    """The elements to clear: all at capacity, since a size behind the first may fall short of its stride."""
+    """The elements to clear: all at capacity, since a size behind the first may fall short of its
+    stride.
+    """
     if any(writer.sizes.literal(d) is None for d in node.shape[1:]):
         return writer.sizes.capacity(product(node.shape))
     return product([writer.sizes.resolved(d) for d in node.shape])
@@ -148,11 +158,15 @@ def _place(writer: _Writer, task: Task) -> None:
     node = task.node
     if not _covered(node):
         writer.lines.append(fill(writer, node))
-    for piece, starts, steps in zip(node.args, node.attrs["starts"], node.attrs["steps"], strict=True):
+    for piece, starts, steps in zip(
+        node.args, node.attrs["starts"], node.attrs["steps"], strict=True
+    ):
         writer.lines += _piece(writer, task, piece, starts, steps)
 
 
-def _piece(writer: _Writer, task: Task, piece: Node, starts: Sequence[Dim], steps: Sequence[int]) -> list[Stmt]:
+def _piece(
+    writer: _Writer, task: Task, piece: Node, starts: Sequence[Dim], steps: Sequence[int]
+) -> list[Stmt]:
     node = task.node
     inner = Task(piece, piece.shape, (resolve(piece),))
     value = cast(writer.values.element(inner.reads[0], inner), node.dtype)
@@ -179,7 +193,9 @@ def _covered(node: Node) -> bool:
 
 
 def _check(writer: _Writer, task: Task) -> None:
-    """Leave before any state is written when an index is out of range; the header of `work` tells which."""
+    """Leave before any state is written when an index is out of range; the header of `work` tells
+    which.
+    """
     if not task.node.shape:
         _check_scalar(writer, task)
         return
@@ -193,7 +209,9 @@ def _check(writer: _Writer, task: Task) -> None:
     bad = writer.labels.fresh("bad")
     item = Item(name, Name(bad) if begin == _whole(0) else Binary("+", Name(bad), begin))
     writer.lines.append(Let((bad,), Call("outside", (buffer, count, low, high)), writer.tag))
-    writer.lines.append(If(Binary(">=", Name(bad), _whole(0)), _leave(writer, node, Name(bad), item)))
+    writer.lines.append(
+        If(Binary(">=", Name(bad), _whole(0)), _leave(writer, node, Name(bad), item))
+    )
 
 
 def _check_scalar(writer: _Writer, task: Task) -> None:
@@ -211,7 +229,12 @@ def _leave(writer: _Writer, node: Node, position: Expr, value: Expr) -> tuple[St
     writer.checks += 1
     returned = [r for r in writer.part.results if r.returned]
     return (
-        Run(Call("report", (Name("work"), _whole(writer.plan.checks[node]), position, Call("i64", (value,))))),
+        Run(
+            Call(
+                "report",
+                (Name("work"), _whole(writer.plan.checks[node]), position, Call("i64", (value,))),
+            )
+        ),
         Return(tuple(_nothing(r.node) for r in returned)),
     )
 

@@ -1,4 +1,6 @@
-"""Values to expressions: where an operand is read, and what a stage's spelling says with its operands in place."""
+"""Values to expressions: where an operand is read, and what a stage's spelling says with its
+operands in place.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,11 @@ Typed = tuple[Expr, str]
 def extent(dim: Dim, sizes: Sizes) -> Expr:
     """A size as an expression: a literal, or of the sizes that come at run time."""
     dim = sizes.resolved(dim)
-    return Number(dim, "i64") if not isinstance(dim, Size) else total([(Name(n), c) for n, c in dim.terms], dim.const)
+    return (
+        Number(dim, "i64")
+        if not isinstance(dim, Size)
+        else total([(Name(n), c) for n, c in dim.terms], dim.const)
+    )
 
 
 def total(terms: Iterable[tuple[Expr, int]], const: int = 0) -> Expr:
@@ -34,7 +40,11 @@ def total(terms: Iterable[tuple[Expr, int]], const: int = 0) -> Expr:
     written = parts[0]
     for part in parts[1:]:
         negative = isinstance(part, Number) and part.value < 0
-        written = Binary("-", written, Number(-part.value, "i64")) if negative else Binary("+", written, part)
+        written = (
+            Binary("-", written, Number(-part.value, "i64"))
+            if negative
+            else Binary("+", written, part)
+        )
     return written
 
 
@@ -45,8 +55,12 @@ def places(access: Access, slot: Slot, sizes: Sizes) -> tuple[int, ...]:
     return long_strides([sizes.capacity(d) for d in access.shape], access.shape)
 
 
-def offset_of(access: Access, slot: Slot, sizes: Sizes, variable: Callable[[int], Expr | None]) -> Expr:
-    """The element's index in its buffer; `variable` gives the loop's name for an axis of the reader's domain."""
+def offset_of(
+    access: Access, slot: Slot, sizes: Sizes, variable: Callable[[int], Expr | None]
+) -> Expr:
+    """The element's index in its buffer; `variable` gives the loop's name for an axis of the
+    reader's domain.
+    """
     terms: dict[Expr, int] = {}
     const = 0
     for along, stride in zip(access.long(), places(access, slot, sizes), strict=True):
@@ -68,7 +82,9 @@ def _shift(along: Along, stride: int, sizes: Sizes, terms: dict[Expr, int]) -> i
 
 @dataclass
 class Values:
-    """What is known while one kernel is written: names, places, and which elements are in local variables."""
+    """What is known while one kernel is written: names, places, and which elements are in local
+    variables.
+    """
 
     ident: Callable[[Node], str]
     slots: Mapping[Node, Slot]
@@ -89,7 +105,9 @@ class Values:
         slot = self.slots[base]
         if slot.arena in ("", "arg") and not base.shape:
             return Name(self.ident(base)), base.dtype
-        return Item(self.ident(base), offset_of(access, slot, self.sizes, self.variable(task))), base.dtype
+        return Item(
+            self.ident(base), offset_of(access, slot, self.sizes, self.variable(task))
+        ), base.dtype
 
     def _counted(self, access: Access, task: Task) -> Typed:
         """A value that only the loops' own indices make, or a size."""
@@ -116,7 +134,9 @@ class Values:
         return lambda axis: Name(letters[axis]) if axis in letters else None
 
     def operand(self, arg: Node, task: Task, domain: tuple[Dim, ...]) -> Typed:
-        """An argument of a node of this task: an element, or the whole expression of an inlined node."""
+        """An argument of a node of this task: an element, or the whole expression of an inlined
+        node.
+        """
         access = resolve(arg, broadcast_index(arg.shape, domain))
         if access.base in self.inlined and access.base.args:
             return self.spelled(access.base, task, domain)
@@ -139,8 +159,11 @@ class Values:
             return tuple(self.plain(v) for v in value)
         return extent(value, self.sizes) if isinstance(value, Size) else value
 
-    def _filled(self, node: Node, expr: Any, operands: Sequence[Expr], dtypes: Sequence[str]) -> Expr:
-        """The spelling with operands in place; one that stands in it twice gets a line of its own."""
+    def _filled(
+        self, node: Node, expr: Any, operands: Sequence[Expr], dtypes: Sequence[str]
+    ) -> Expr:
+        """The spelling with operands in place; one that stands in it twice gets a line of its own.
+        """
         holes = [o if isinstance(o, Number) else Name(f"?{n}") for n, o in enumerate(operands)]
         inner = dtypes[-1] if dtypes else node.dtype
         shape = typed(as_expr(expr(*holes)), inner)
@@ -175,7 +198,9 @@ class Values:
         value = cast(index, "i64")
         if never_negative(node):
             return value
-        return primitive("select")(Binary("<", value, Number(0, "i64")), value + extent(dim, self.sizes), value)
+        return primitive("select")(
+            Binary("<", value, Number(0, "i64")), value + extent(dim, self.sizes), value
+        )
 
 
 def never_negative(node: Node) -> bool:
@@ -208,7 +233,12 @@ def cast(value: Typed, dtype: str) -> Expr:
 
 def typed(e: Expr, dtype: str) -> Expr:
     """The expression with every number that has no type given this one."""
-    return _rebuilt(e, lambda leaf: Number(leaf.value, dtype) if isinstance(leaf, Number) and not leaf.dtype else leaf)
+    return _rebuilt(
+        e,
+        lambda leaf: (
+            Number(leaf.value, dtype) if isinstance(leaf, Number) and not leaf.dtype else leaf
+        ),
+    )
 
 
 def substituted(e: Expr, filled: Mapping[str, Expr]) -> Expr:

@@ -1,6 +1,8 @@
-"""Arithmetic, comparison, logic and choice: one row an operation, with its spelling, meaning and local gradient.
+"""Arithmetic, comparison, logic and choice: one row an operation, with its spelling, meaning and
+local gradient.
 
-Ties go to exactly one: maximum(a, b) sends its gradient to a where a >= b. Masks of gradients are `masked`, so that
+Ties go to exactly one: maximum(a, b) sends its gradient to a where a >= b. Masks of gradients are
+`masked`, so that
 they are applied last and an untaken branch gives no NaN.
 """
 
@@ -26,7 +28,9 @@ from graphc.types import Type, broadcast, dtype_name, floating, promote
 
 @dataclass(frozen=True)
 class Masked:
-    """A term of a gradient that counts only where `mask` holds; grad.py applies it as late as it can."""
+    """A term of a gradient that counts only where `mask` holds; grad.py applies it as late as it
+    can.
+    """
 
     term: Any
     mask: Any
@@ -84,7 +88,9 @@ def each(
 ) -> Op:
     """Declare an elementwise operation of as many arguments as its NumPy meaning has."""
     count = numpy.nin if isinstance(numpy, np.ufunc) else len(signature(numpy).parameters)
-    return declare(Op(name, _counted(infer, count), Each(spell, operands, linear), numpy, vjp, symbol))
+    return declare(
+        Op(name, _counted(infer, count), Each(spell, operands, linear), numpy, vjp, symbol)
+    )
 
 
 def _counted(infer: Callable[..., Type], count: int) -> Callable[..., Type]:
@@ -100,7 +106,9 @@ def _counted(infer: Callable[..., Type], count: int) -> Callable[..., Type]:
 
 def is_constant(node: Node, value: float | None = None) -> bool:
     """Whether a node is a constant scalar, of this value if one is given."""
-    return node.op.name == "const" and node.value.ndim == 0 and (value is None or node.value == value)
+    return (
+        node.op.name == "const" and node.value.ndim == 0 and (value is None or node.value == value)
+    )
 
 
 def power_vjp(g: Node, y: Node, x: Node, n: Node) -> tuple[Any, Any]:
@@ -183,7 +191,9 @@ cast = declare(
 
 @public
 def astype(x: Node, dtype: Any) -> Node:
-    """`x` with elements of another type; a float cut to an integer is cut towards zero, and takes no gradient."""
+    """`x` with elements of another type; a float cut to an integer is cut towards zero, and takes
+    no gradient.
+    """
     name = dtype_name(dtype)
     return x if x.dtype == name else cast(x, dtype=name)
 

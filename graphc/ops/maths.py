@@ -1,6 +1,8 @@
-"""Functions of one number: exponentials, logarithms, trigonometry and the activations built from them.
+"""Functions of one number: exponentials, logarithms, trigonometry and the activations built from
+them.
 
-Where a gradient can be written with the result y, it is: that decides what the backward sweep has to keep.
+Where a gradient can be written with the result y, it is: that decides what the backward sweep has
+to keep.
 """
 
 from __future__ import annotations

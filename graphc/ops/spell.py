@@ -1,16 +1,17 @@
-"""How an operation is spelled in a kernel: the few forms that the planner knows, each a record with its data.
+"""How an operation is spelled in a kernel: the few forms that the planner knows, each a record with
+its data.
 
-    Each     one value from values at the same place: joins any loop over its shape
-    Fold     many values to one along axes: opens an accumulator
-    View     another look at the same memory: an index for each axis of the argument; costs nothing
-    Reshape  the same memory in order under another shape; costs nothing
-    Gather   values picked at computed indices of the leading axes
-    Scatter  values added up at computed indices of the leading axes, from zero
-    Place    pieces laid into slices of a new array, zero elsewhere
-    Product  matrices multiplied
-    Check    indices, once they are known to be in range
-    Extent   a size as it is at run time
-    Expand   defined by other operations; keeps its own gradient and its own stage
+Each     one value from values at the same place: joins any loop over its shape
+Fold     many values to one along axes: opens an accumulator
+View     another look at the same memory: an index for each axis of the argument; costs nothing
+Reshape  the same memory in order under another shape; costs nothing
+Gather   values picked at computed indices of the leading axes
+Scatter  values added up at computed indices of the leading axes, from zero
+Place    pieces laid into slices of a new array, zero elsewhere
+Product  matrices multiplied
+Check    indices, once they are known to be in range
+Extent   a size as it is at run time
+Expand   defined by other operations; keeps its own gradient and its own stage
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ from graphc.types import Dim, Type, promote
 class Each:
     """`expr(*operands)` at each place of the result's shape.
 
-    `operands` gives the element type that each argument is cast to first: (types of args, type of result) -> dtypes.
-    `linear`: the local gradient has no factor that can be infinite, so a mask need not be carried through it.
-    `indices`: expr is called as expr(*operands, at=indices, **attrs), with the loop's index along each axis.
+    `operands` gives the element type that each argument is cast to first: (types of args, type of
+    result) -> dtypes.
+    `linear`: the local gradient has no factor that can be infinite, so a mask need not be carried
+    through it.
+    `indices`: expr is called as expr(*operands, at=indices, **attrs), with the loop's index along
+    each axis.
     """
 
     expr: Callable[..., Any]
@@ -39,7 +43,9 @@ class Each:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """`acc = combine(acc, x)` along attrs["axis"], from `start(dtype of the result)`; order of the axes is free."""
+    """`acc = combine(acc, x)` along attrs["axis"], from `start(dtype of the result)`; order of the
+    axes is free.
+    """
 
     combine: Callable[[Any, Any], Any]
     start: Callable[[str], Any]
@@ -47,7 +53,9 @@ class Fold:
 
 @dataclass(frozen=True)
 class Along:
-    """The index along one axis of a view's argument: `offset + scale * (index along axis of the result)`."""
+    """The index along one axis of a view's argument: `offset + scale * (index along axis of the
+    result)`.
+    """
 
     axis: int | None
     scale: int = 1
@@ -68,7 +76,8 @@ class Reshape:
 
 @dataclass(frozen=True)
 class Gather:
-    """args (x, *indices): result[p] = x[indices[0][p], ..., rest]; negative indices count from the end, as in NumPy.
+    """args (x, *indices): result[p] = x[indices[0][p], ..., rest]; negative indices count from the
+    end, as in NumPy.
 
     Every index is a node of the same shape p, already checked to be in range.
     """
@@ -76,12 +85,15 @@ class Gather:
 
 @dataclass(frozen=True)
 class Scatter:
-    """args (g, *indices), attrs["shape"]: zeros(shape), then result[indices[0][p], ..., rest] += g[p, rest]."""
+    """args (g, *indices), attrs["shape"]: zeros(shape), then result[indices[0][p], ..., rest] +=
+    g[p, rest].
+    """
 
 
 @dataclass(frozen=True)
 class Place:
-    """args pieces, attrs["shape"], attrs["starts"], attrs["steps"] (a tuple an axis, for each piece).
+    """args pieces, attrs["shape"], attrs["starts"], attrs["steps"] (a tuple an axis, for each
+    piece).
 
     result = zeros(shape); result[start::step, ...][:piece.shape] = piece. Where pieces cover all, zeros are skipped.
     """
@@ -94,7 +106,9 @@ class Product:
 
 @dataclass(frozen=True)
 class Check:
-    """args (indices,), attrs["low"], attrs["high"]: the indices themselves, after a test that low <= i < high."""
+    """args (indices,), attrs["low"], attrs["high"]: the indices themselves, after a test that low
+    <= i < high.
+    """
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
-"""Updates that a product can take over: p - lr * (A @ B) becomes one call of BLAS that adds -lr * A @ B to p.
+"""Updates that a product can take over: p - lr * (A @ B) becomes one call of BLAS that adds -lr * A
+@ B to p.
 
-The gradient is then never stored. It holds where nobody else wants the product, and the factor is one number.
+The gradient is then never stored. It holds where nobody else wants the product, and the factor is
+one number.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Where a stage reads an argument: through views, down to the value whose memory holds it.
 
-An access is one index for each axis of that value: an axis of the reader's domain, scaled and shifted. So a transpose,
-a slice or a broadcast costs nothing, and whether two stages may share a loop is a question about indices.
+An access is one index for each axis of that value: an axis of the reader's domain, scaled and
+shifted. So a transpose,
+a slice or a broadcast costs nothing, and whether two stages may share a loop is a question about
+indices.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from graphc.types import Dim
 
 @dataclass(frozen=True)
 class Access:
-    """`base` read at `index`, one Along for each axis of `shape`; another shape than its own means a reshape."""
+    """`base` read at `index`, one Along for each axis of `shape`; another shape than its own means
+    a reshape.
+    """
 
     base: Node
     shape: tuple[Dim, ...]
@@ -28,7 +32,9 @@ class Access:
         return self.shape == self.base.shape
 
     def aligned(self, loops: Sequence[int]) -> int:
-        """How many leading axes (those of size 1 left out) follow the reader's `loops`, one by one."""
+        """How many leading axes (those of size 1 left out) follow the reader's `loops`, one by
+        one.
+        """
         if not self.whole:
             return 0
         count = 0
@@ -44,12 +50,18 @@ class Access:
 
     def exact(self, loops: Sequence[int]) -> bool:
         """Whether the base is read at the reader's own place, all of it: index = loops."""
-        return self.whole and [a.axis for a in self.long()] == list(loops) and self.aligned(loops) == len(loops)
+        return (
+            self.whole
+            and [a.axis for a in self.long()] == list(loops)
+            and self.aligned(loops) == len(loops)
+        )
 
 
 def is_view(node: Node) -> bool:
     """Whether a node is another look at its argument's memory."""
-    return isinstance(node.op.spell, (View, Reshape)) and not (node.op.effect == "name" and not node.shape)
+    return isinstance(node.op.spell, (View, Reshape)) and not (
+        node.op.effect == "name" and not node.shape
+    )
 
 
 def identity(rank: int) -> tuple[Along, ...]:
@@ -58,12 +70,18 @@ def identity(rank: int) -> tuple[Along, ...]:
 
 
 def resolve(node: Node, index: tuple[Along, ...] | None = None) -> Access:
-    """The access by which a reader at `index` of `node` (its own place unless given) finds the value."""
+    """The access by which a reader at `index` of `node` (its own place unless given) finds the
+    value.
+    """
     index = identity(node.ndim) if index is None else index
     shape = node.shape
     while is_view(node):
         arg = node.args[0]
-        steps = _ones_moved(node) if isinstance(node.op.spell, Reshape) else node.op.spell.index(arg.type, node.type, **node.attrs)
+        steps = (
+            _ones_moved(node)
+            if isinstance(node.op.spell, Reshape)
+            else node.op.spell.index(arg.type, node.type, **node.attrs)
+        )
         if steps is None:
             return _reshaped(node, index)
         index = tuple(_composed(step, index) for step in steps)
@@ -82,7 +100,8 @@ def _composed(step: Along, index: Sequence[Along]) -> Along:
 
 
 def _reshaped(node: Node, index: tuple[Along, ...]) -> Access:
-    """A true reshape: the memory of the base, which is stored in order, under the shape of `node`."""
+    """A true reshape: the memory of the base, which is stored in order, under the shape of `node`.
+    """
     shape, base = node.shape, node
     while is_view(base):
         base = base.args[0]
@@ -103,11 +122,15 @@ def in_order(node: Node) -> bool:
     """Whether a node's elements lie in its base's memory in row-major order, all of them."""
     access = resolve(node)
     long = [Along(i) for i, d in enumerate(node.shape) if d != 1]
-    return access.long() == long and [d for d in access.shape if d != 1] == [d for d in node.shape if d != 1]
+    return access.long() == long and [d for d in access.shape if d != 1] == [
+        d for d in node.shape if d != 1
+    ]
 
 
 def unit_stride(arg: Node) -> bool:
-    """Whether one of the last two axes of a product's operand runs one by one in memory, the other not backwards."""
+    """Whether one of the last two axes of a product's operand runs one by one in memory, the other
+    not backwards.
+    """
     access, steps = resolve(arg), dict.fromkeys(range(arg.ndim), 0)
     stride = 1
     for along, dim in reversed(list(zip(access.index, access.shape, strict=True))):
@@ -116,7 +139,11 @@ def unit_stride(arg: Node) -> bool:
         stride *= max(dim, 1) if isinstance(dim, int) else NOMINAL
     down, right = steps[arg.ndim - 2], steps[arg.ndim - 1]
     rows, columns = (d == 1 for d in arg.shape[-2:])
-    return ((right == 1 or columns) and (down > 0 or rows)) or (down == 1 and right > 0) or (rows and right > 0)
+    return (
+        ((right == 1 or columns) and (down > 0 or rows))
+        or (down == 1 and right > 0)
+        or (rows and right > 0)
+    )
 
 
 NOMINAL = 1009

@@ -1,7 +1,10 @@
-"""Tasks to loops: a task joins a loop that is there when every value it reads from it is ready at the same index.
+"""Tasks to loops: a task joins a loop that is there when every value it reads from it is ready at
+the same index.
 
-One rule decides storage: a value's memory has the axes below the depth at which its definition and all its readers
-share loops. All shared: a scalar in a register. None shared: the whole array. Between the two: one row.
+One rule decides storage: a value's memory has the axes below the depth at which its definition and
+all its readers
+share loops. All shared: a scalar in a register. None shared: the whole array. Between the two: one
+row.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from graphc.types import Dim, Size
 
 @dataclass(eq=False)
 class Leaf:
-    """A task's work at this place: its "body", or the "zero" of an accumulator in memory, or "start" of one in a register."""
+    """A task's work at this place: its "body", or the "zero" of an accumulator in memory, or
+    "start" of one in a register.
+    """
 
     task: Task
     phase: str = "body"
@@ -95,7 +100,9 @@ class _Builder:
         self.plain = True
 
     def place(self, task: Task) -> None:
-        """Give the task its place: inside loops that are there as deep as may be, the rest in new loops."""
+        """Give the task its place: inside loops that are there as deep as may be, the rest in new
+        loops.
+        """
         before = self._before(task)
         path: list[Loop] = []
         block = self.block
@@ -108,7 +115,9 @@ class _Builder:
         self._open(task, path, block, before)
 
     def _before(self, task: Task) -> list[Task]:
-        """The tasks that must have run: those that define what it reads, and readers of a state it overwrites."""
+        """The tasks that must have run: those that define what it reads, and readers of a state it
+        overwrites.
+        """
         defined = [self.of[a.base] for a in task.reads if a.base in self.of]
         return list(dict.fromkeys(defined + task.after))
 
@@ -125,7 +134,9 @@ class _Builder:
         return None
 
     def _suits(self, item: Leaf | Loop, extent: Dim, bases: set[Node]) -> bool:
-        """Whether a loop runs as often and has a value in common; rows of one named size always belong together."""
+        """Whether a loop runs as often and has a value in common; rows of one named size always
+        belong together.
+        """
         if not isinstance(item, Loop) or item.extent != extent:
             return False
         return isinstance(extent, Size) or not item.touched.isdisjoint(bases)
@@ -139,7 +150,9 @@ class _Builder:
         return all(self._ready(t, task, depth) for t in inside)
 
     def _ready(self, earlier: Task, task: Task, depth: int) -> bool:
-        """Whether within one turn of the loop at `depth` all that `task` needs of `earlier` is done."""
+        """Whether within one turn of the loop at `depth` all that `task` needs of `earlier` is
+        done.
+        """
         overwritten = [a for a in earlier.reads if a.base is task.state]
         if not all(a.aligned(earlier.loops) > depth for a in overwritten):
             return False
@@ -148,7 +161,9 @@ class _Builder:
         return not needed or (done and all(a.aligned(task.loops) > depth for a in needed))
 
     def _open(self, task: Task, path: list[Loop], block: Block, before: list[Task]) -> None:
-        """New loops for what no loop hosts, zeros and starts of accumulators before the loops they need."""
+        """New loops for what no loop hosts, zeros and starts of accumulators before the loops they
+        need.
+        """
         hosted = len(path)
         position = self._position(task, block, hosted, before)
         chain = [] if task.opaque else [Loop(extent) for extent in task.extents[hosted:]]
@@ -156,7 +171,9 @@ class _Builder:
         leaf = Leaf(task)
         for outer, inner in zip(chain, chain[1:], strict=False):
             outer.block.append(inner)
-        (full[-1].block if chain else block).insert(len(full[-1].block) if chain else position, leaf)
+        (full[-1].block if chain else block).insert(
+            len(full[-1].block) if chain else position, leaf
+        )
         if chain:
             block.insert(position, chain[0])
         self.plain = self.plain and not chain and not task.opaque
@@ -180,23 +197,30 @@ class _Builder:
         block.insert(place, self.zero[task])
 
     def _position(self, task: Task, block: Block, depth: int, before: list[Task]) -> int:
-        """The end of the block; for scalars and stores right behind the last item that they need."""
+        """The end of the block; for scalars and stores right behind the last item that they need.
+        """
         scalar = not task.loops and depth == 0 and not task.opaque
         early = scalar or task.state is not None or task.node.op.effect == "assert"
         if not early or self.plain:
             return len(block)
         walls = {self._item(t, depth) for t in before}
         place = max((i + 1 for i, item in enumerate(block) if item in walls), default=0)
-        while place < len(block) and isinstance(block[place], Leaf) and not block[place].task.opaque:  # type: ignore[union-attr]
+        while (
+            place < len(block) and isinstance(block[place], Leaf) and not block[place].task.opaque
+        ):  # type: ignore[union-attr]
             place += 1
         return place
 
 
 def _bases(task: Task) -> set[Node]:
-    return {task.node, *(a.base for a in task.reads)} | ({task.state} if task.state is not None else set())
+    return {task.node, *(a.base for a in task.reads)} | (
+        {task.state} if task.state is not None else set()
+    )
 
 
-def shared(definition: Path, complete: int, reader: Path, access: Access, loops: Iterable[int]) -> int:
+def shared(
+    definition: Path, complete: int, reader: Path, access: Access, loops: Iterable[int]
+) -> int:
     """How many loops a finished value and one of its readers share, index for index."""
     depth = 0
     for mine, theirs in zip(definition[:complete], reader, strict=False):

@@ -1,4 +1,6 @@
-"""Joint and sizes to a plan: which kernels there are, what each computes, and where everything lies."""
+"""Joint and sizes to a plan: which kernels there are, what each computes, and where everything
+lies.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,16 @@ from graphc.plan.sizes import Sizes
 from graphc.plan.tasks import Tasks, tasks
 
 MANY = 20
-"""More inputs, or more scalar results, than this are handed over in an arena in place of arguments."""
+"""More inputs, or more scalar results, than this are handed over in an arena in place of
+arguments.
+"""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What may be switched off: loops shared by stages, updates taken over by products, memory used twice."""
+    """What may be switched off: loops shared by stages, updates taken over by products, memory
+    used twice.
+    """
 
     fuse: bool = True
     absorb: bool = True
@@ -38,19 +44,34 @@ class Wish:
     updates: bool = False
 
 
-def make(joint: Joint, wishes: Sequence[Wish], state: Mapping[str, int], sizes: Sizes, options: Options) -> Plan:
-    """The plan of all kernels wished for; `state` gives the offset of each param and state in their arena, by name."""
+def make(
+    joint: Joint, wishes: Sequence[Wish], state: Mapping[str, int], sizes: Sizes, options: Options
+) -> Plan:
+    """The plan of all kernels wished for; `state` gives the offset of each param and state in
+    their arena, by name.
+    """
     held = _held(joint, state, sizes)
-    data, data_bytes = laid_out([n for n in joint.graph.leaves(CONST) if n.value.size != 1], "data", sizes)
+    data, data_bytes = laid_out(
+        [n for n in joint.graph.leaves(CONST) if n.value.size != 1], "data", sizes
+    )
     feed, feed_bytes = _feed(joint, sizes)
     out, out_bytes = _outs(wishes, sizes)
     kept, begin = laid_out(dict.fromkeys(n for w in wishes for n in w.kept), "work", sizes, HEADER)
-    given = {**held, **data, **feed, **{n: argument(n, sizes) for n in joint.graph.leaves(INPUT) if n not in feed}}
-    parts = {w.name: _part(joint, w, {**given, **out, **_handed(w, kept)}, begin, sizes, options) for w in wishes}
+    given = {
+        **held,
+        **data,
+        **feed,
+        **{n: argument(n, sizes) for n in joint.graph.leaves(INPUT) if n not in feed},
+    }
+    parts = {
+        w.name: _part(joint, w, {**given, **out, **_handed(w, kept)}, begin, sizes, options)
+        for w in wishes
+    }
     numbers, stages = numbered(joint, parts)
     checks = [n for n in joint.graph.nodes if n.op.name == "check"]
     return Plan(
-        joint.graph.title, parts, sizes, stages, numbers, held, data, data_bytes, out_bytes, feed, feed_bytes,
+        joint.graph.title, parts, sizes, stages, numbers, held, data, data_bytes, out_bytes, feed,
+        feed_bytes,
         {n: i + 1 for i, n in enumerate(checks)},
     )  # fmt: skip
 
@@ -82,7 +103,11 @@ def _handed(wish: Wish, kept: Mapping[Node, Slot]) -> dict[Node, Slot]:
 def _part(
     joint: Joint, wish: Wish, fixed: Mapping[Node, Slot], begin: int, sizes: Sizes, options: Options
 ) -> Part:
-    targets = [*(n for _, n in wish.results), *wish.kept, *(joint.updates.values() if wish.updates else ())]
+    targets = [
+        *(n for _, n in wish.results),
+        *wish.kept,
+        *(joint.updates.values() if wish.updates else ()),
+    ]
     found = tasks(joint, targets, wish.given, wish.updates, options.absorb)
     nest = fuse(found, options.fuse)
     slots, work, apart = place(nest, fixed, sizes, reuse=options.reuse, start=begin)
@@ -104,7 +129,9 @@ def _used(found: Tasks, wish: Wish) -> set[Node]:
 
 
 def saved(joint: Joint) -> tuple[Node, ...]:
-    """The forward values that some gradient reads: all that a forward sweep has to keep for a backward one."""
+    """The forward values that some gradient reads: all that a forward sweep has to keep for a
+    backward one.
+    """
     targets = list(joint.gradients.values())
     found: dict[Node, None] = {}
     for node in joint.graph.order(*targets):
@@ -116,9 +143,13 @@ def saved(joint: Joint) -> tuple[Node, ...]:
 
 
 def numbered(joint: Joint, parts: Mapping[str, Part]) -> tuple[dict[Node, int], tuple[Stage, ...]]:
-    """The number of every forward node's stage, in the order of the lines, and the table of stages."""
+    """The number of every forward node's stage, in the order of the lines, and the table of
+    stages.
+    """
     graph = joint.graph
-    forward = {n for n in graph.order(*joint.outputs, *joint.gradients.values()) if n.backward_of is None}
+    forward = {
+        n for n in graph.order(*joint.outputs, *joint.gradients.values()) if n.backward_of is None
+    }
     lines = _forward_lines(parts.values(), forward)
     numbers: dict[Node, int] = {}
     chiefs: dict[Node, int] = {}
@@ -132,13 +163,21 @@ def numbered(joint: Joint, parts: Mapping[str, Part]) -> tuple[dict[Node, int], 
             known = [numbers[r] for r in graph.readers(node) if r in numbers and r in forward]
             if known:
                 numbers[node] = min(known)
-    stages = (Stage(number, _named(chief), graph.texts.get(chief, ""), chief.types[0], chief) for chief, number in chiefs.items())
+    stages = (
+        Stage(number, _named(chief), graph.texts.get(chief, ""), chief.types[0], chief)
+        for chief, number in chiefs.items()
+    )
     return numbers, tuple(stages)
 
 
 def _forward_lines(parts: Iterable[Part], forward: set[Node]) -> list[Node]:
     """The nodes of the forward sweep that have lines of their own, in order."""
-    found = {t.node for part in parts for t in part.nest.tasks.order if t.state is None and t.node in forward}
+    found = {
+        t.node
+        for part in parts
+        for t in part.nest.tasks.order
+        if t.state is None and t.node in forward
+    }
     return sorted(found, key=lambda n: n.index)
 
 

@@ -1,10 +1,11 @@
-"""Values to places: registers, or literal offsets in the arenas, reused by lifetime and in place where that is safe.
+"""Values to places: registers, or literal offsets in the arenas, reused by lifetime and in place
+where that is safe.
 
-    feed    inputs, when there are too many for arguments of their own
-    data    constants with axes
-    state   parameters, optimiser, counters: laid out by the list of leaves alone
-    work    everything in between; one for each calling thread
-    out     results, fresh at each call
+feed    inputs, when there are too many for arguments of their own
+data    constants with axes
+state   parameters, optimiser, counters: laid out by the list of leaves alone
+work    everything in between; one for each calling thread
+out     results, fresh at each call
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ HEADER = 64
 class Slot:
     """Where a value lives: `arena` "" is a register, "arg" an argument of its own.
 
-    `strides`: elements from one index to the next, one for each axis longer than 1; 0 for the axes that it lacks because
+    `strides`: elements from one index to the next, one for each axis longer than 1; 0 for the axes
+    that it lacks because
     one row (or one element) at a time is enough. `depth`: how many axes those are.
     """
 
@@ -82,7 +84,9 @@ def nbytes(node: Node, sizes: Sizes, depth: int = 0) -> int:
     return total
 
 
-def laid_out(nodes: Iterable[Node], arena: str, sizes: Sizes, start: int = 0) -> tuple[dict[Node, Slot], int]:
+def laid_out(
+    nodes: Iterable[Node], arena: str, sizes: Sizes, start: int = 0
+) -> tuple[dict[Node, Slot], int]:
     """Whole values one behind the other; the slots and the bytes used."""
     slots, at = {}, start
     for node in nodes:
@@ -107,10 +111,13 @@ def place(
 ) -> tuple[dict[Node, Slot], int, int]:
     """Slots of all that the nest computes; the bytes of `work`, with reuse and without.
 
-    `fixed`: values that have their places already: leaves, results, what another kernel left in `work`.
+    `fixed`: values that have their places already: leaves, results, what another kernel left in
+    `work`.
     """
     lives = _lives(nest, fixed, sizes)
-    registers = {n: Slot(n, "") for n, life in lives.items() if life.depth == _axes(n) and not life.nbytes}
+    registers = {
+        n: Slot(n, "") for n, life in lives.items() if life.depth == _axes(n) and not life.nbytes
+    }
     buffers = {n: life for n, life in lives.items() if n not in registers}
     heads = _in_place(nest, buffers, fixed) if reuse else list(buffers.values())
     taken = _taken(fixed, nest)
@@ -129,7 +136,9 @@ def _checked(nest: Nest, slots: Mapping[Node, Slot], sizes: Sizes) -> dict[Node,
             base = task.reads[0].base
             slot = found.get(base) or slots.get(base) or Slot(base, "")
             arena = slot.arena if task.node.shape else ""
-            found[task.node] = Slot(task.node, arena, slot.offset, _whole_strides(task.node, sizes), 0, 0)
+            found[task.node] = Slot(
+                task.node, arena, slot.offset, _whole_strides(task.node, sizes), 0, 0
+            )
     return found
 
 
@@ -145,11 +154,17 @@ def _slot(life: Life, offset: int, sizes: Sizes) -> Slot:
 
 
 def _lives(nest: Nest, fixed: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Life]:
-    """For each computed value without a place: the depth its readers share, and its first and last time."""
+    """For each computed value without a place: the depth its readers share, and its first and last
+    time.
+    """
     readers = readers_of(nest)
     lives = {}
     for task in nest.tasks.order:
-        if task.state is None and task.node not in fixed and not isinstance(task.node.op.spell, Check):
+        if (
+            task.state is None
+            and task.node not in fixed
+            and not isinstance(task.node.op.spell, Check)
+        ):
             lives[task.node] = _life(task, readers.get(task.node, []), nest, sizes)
     return lives
 
@@ -180,18 +195,32 @@ def _life(task: Task, readers: list[Task], nest: Nest, sizes: Sizes) -> Life:
     for reader in readers:
         for access in reader.reads:
             if access.base is task.node:
-                depth = min(depth, shared(path, task.complete, nest.path[reader], access, reader.loops))
+                depth = min(
+                    depth, shared(path, task.complete, nest.path[reader], access, reader.loops)
+                )
     if task.opaque or any(r.opaque for r in readers):
         depth = 0
-    register = depth == _axes(task.node) and not task.opaque and (not task.folded or task.in_register)
+    register = (
+        depth == _axes(task.node) and not task.opaque and (not task.folded or task.in_register)
+    )
     register = register and not any(r.opaque for r in readers)
     size = 0 if register else nbytes(task.node, sizes, depth)
-    times = [_span(nest, task, depth, path)] + [_span(nest, r, depth, nest.path[r]) for r in readers]
-    return Life(task.node, depth, min(t[0] for t in times), max(t[1] for t in times), max(size, 0 if register else 1))
+    times = [_span(nest, task, depth, path)] + [
+        _span(nest, r, depth, nest.path[r]) for r in readers
+    ]
+    return Life(
+        task.node,
+        depth,
+        min(t[0] for t in times),
+        max(t[1] for t in times),
+        max(size, 0 if register else 1),
+    )
 
 
 def _span(nest: Nest, task: Task, depth: int, path: Path) -> tuple[int, int]:
-    """The times during which a task touches a buffer that is whole below `depth`: the loop there, all its turns."""
+    """The times during which a task touches a buffer that is whole below `depth`: the loop there,
+    all its turns.
+    """
     time = nest.leaf[task].time
     first, last = (path[depth].first, path[depth].last) if len(path) > depth else (time, time)
     if task in nest.zero:
@@ -218,20 +247,32 @@ def _in_place(nest: Nest, buffers: dict[Node, Life], fixed: Mapping[Node, Slot])
     return heads
 
 
-def _overwritten(nest: Nest, node: Node, buffers: dict[Node, Life], readers: Mapping[Node, list[Task]]) -> Node | None:
-    """A buffer that the task may write over, element by element: it reads it last, at its own place."""
+def _overwritten(
+    nest: Nest, node: Node, buffers: dict[Node, Life], readers: Mapping[Node, list[Task]]
+) -> Node | None:
+    """A buffer that the task may write over, element by element: it reads it last, at its own
+    place.
+    """
     task, mine = nest.tasks.of[node], buffers[node]
     if task.opaque or task.folded:
         return None
     for access in task.reads:
         other = buffers.get(access.base)
-        if other is not None and _may_overwrite(nest, task, mine, other, readers.get(access.base, [])):
+        if other is not None and _may_overwrite(
+            nest, task, mine, other, readers.get(access.base, [])
+        ):
             return access.base
     return None
 
 
-def _may_overwrite(nest: Nest, task: Task, mine: Life, other: Life, readers: Sequence[Task]) -> bool:
-    alike = other.nbytes == mine.nbytes and other.depth == mine.depth and other.node.dtype == mine.node.dtype
+def _may_overwrite(
+    nest: Nest, task: Task, mine: Life, other: Life, readers: Sequence[Task]
+) -> bool:
+    alike = (
+        other.nbytes == mine.nbytes
+        and other.depth == mine.depth
+        and other.node.dtype == mine.node.dtype
+    )
     if not alike or not readers or other.node.shape != mine.node.shape:
         return False
     time = nest.leaf[task].time
@@ -246,21 +287,31 @@ def _may_overwrite(nest: Nest, task: Task, mine: Life, other: Life, readers: Seq
 
 
 def _taken(fixed: Mapping[Node, Slot], nest: Nest) -> list[Life]:
-    """Places in `work` that are not free during this kernel: what another kernel left or will want there."""
+    """Places in `work` that are not free during this kernel: what another kernel left or will want
+    there.
+    """
     return [
-        Life(n, 0, -1, 1 << 60, slot.nbytes, offset=slot.offset) for n, slot in fixed.items() if slot.arena == "work"
+        Life(n, 0, -1, 1 << 60, slot.nbytes, offset=slot.offset)
+        for n, slot in fixed.items()
+        if slot.arena == "work"
     ]
 
 
 def _pack(lives: list[Life], taken: list[Life], start: int, reuse: bool) -> int:
-    """Offsets: the largest first, each at the lowest place that is free during its life; the end of all."""
+    """Offsets: the largest first, each at the lowest place that is free during its life; the end
+    of all.
+    """
     placed = sorted(taken, key=lambda p: p.offset)
     end = start
     for life in sorted(lives, key=lambda b: (-b.nbytes, b.first)):
         at = start
         for other in placed:
             apart = reuse and (other.last < life.first or life.last < other.first)
-            if not apart and other.offset < at + life.nbytes and at < other.offset + aligned(other.nbytes):
+            if (
+                not apart
+                and other.offset < at + life.nbytes
+                and at < other.offset + aligned(other.nbytes)
+            ):
                 at = aligned(other.offset + other.nbytes)
         life.offset = at
         life.members = life.members or [life.node]

@@ -1,4 +1,6 @@
-"""The plan: for each kernel its loops and places, the arenas, the stages with their numbers, and what it all costs."""
+"""The plan: for each kernel its loops and places, the arenas, the stages with their numbers, and
+what it all costs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from graphc.types import Type
 
 @dataclass(frozen=True)
 class Result:
-    """A value that a kernel gives back: "output", "gradient"; in a register it is returned, else it lies in `out`."""
+    """A value that a kernel gives back: "output", "gradient"; in a register it is returned, else
+    it lies in `out`.
+    """
 
     name: str
     node: Node
@@ -28,7 +32,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Part:
-    """One kernel: its loops, the places of its values, what it reads from outside and what it gives back."""
+    """One kernel: its loops, the places of its values, what it reads from outside and what it
+    gives back.
+    """
 
     name: str
     nest: Nest

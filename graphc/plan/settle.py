@@ -1,6 +1,8 @@
-"""The last pass over the graph: copies where memory has to be in order, so that every later step may count on it.
+"""The last pass over the graph: copies where memory has to be in order, so that every later step
+may count on it.
 
-After it, a true reshape sees elements in order, a product's operands run one by one along an axis, what is picked from
+After it, a true reshape sees elements in order, a product's operands run one by one along an axis,
+what is picked from
 is a value of its own, and every result is a computed value: neither a leaf nor a look at one.
 """
 
@@ -20,7 +22,9 @@ from graphc.rules.replay import Walk, replay
 def settle(joint: Joint) -> Joint:
     """The same values, with copies where memory has to be in order."""
     joint = replay(joint, _settled)
-    results = {n: _result(n) for n in (*joint.outputs, *joint.gradients.values(), *joint.updates.values())}
+    results = {
+        n: _result(n) for n in (*joint.outputs, *joint.gradients.values(), *joint.updates.values())
+    }
     return replace(
         joint,
         outputs=tuple(results[n] for n in joint.outputs),

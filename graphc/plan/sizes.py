@@ -1,6 +1,8 @@
-"""Named sizes: which are literal in a specialisation, and which are capacities with a bound at run time.
+"""Named sizes: which are literal in a specialisation, and which are capacities with a bound at run
+time.
 
-A size that stands only in front (the batch) is a capacity: offsets are literal for it, loops end where the data do.
+A size that stands only in front (the batch) is a capacity: offsets are literal for it, loops end
+where the data do.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Sizes:
             return dim
         total: Dim = dim.const
         for name, c in dim.terms:
-            total = total + (Size(((name, 1),)) * c if name in self.running else self.bound[name] * c)
+            total = total + (
+                Size(((name, 1),)) * c if name in self.running else self.bound[name] * c
+            )
         return total
 
     @property
@@ -46,11 +50,23 @@ class Sizes:
 
 
 def running(graph: Graph, results: Iterable[Type]) -> frozenset[str]:
-    """The names that may be capacities: in front, alone, wherever they touch the outside or a reshape."""
+    """The names that may be capacities: in front, alone, wherever they touch the outside or a
+    reshape.
+    """
     inputs = [n.type for n in graph.leaves(INPUT)]
-    reshapes = [t for n in graph.nodes if isinstance(n.op.spell, Reshape) for t in (n.type, n.args[0].type)]
+    reshapes = [
+        t for n in graph.nodes if isinstance(n.op.spell, Reshape) for t in (n.type, n.args[0].type)
+    ]
     names = {name for t in inputs for name in t.names()}
     outside = [*inputs, *results, *reshapes]
-    behind = {name for t in outside for dim in t.shape[1:] if isinstance(dim, Size) for name in dim.names}
-    mixed = {name for t in inputs for dim in t.shape[:1] if isinstance(dim, Size) and dim.const for name in dim.names}
+    behind = {
+        name for t in outside for dim in t.shape[1:] if isinstance(dim, Size) for name in dim.names
+    }
+    mixed = {
+        name
+        for t in inputs
+        for dim in t.shape[:1]
+        if isinstance(dim, Size) and dim.const
+        for name in dim.names
+    }
     return frozenset(names - behind - mixed)

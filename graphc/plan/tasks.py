@@ -1,6 +1,7 @@
 """Graph to tasks: what is computed by a line or a loop of its own, over which domain, reading what.
 
-A node that nobody named, that has one reader at its own place and costs one expression, is written inside its reader.
+A node that nobody named, that has one reader at its own place and costs one expression, is written
+inside its reader.
 Views are no tasks: they live on in the accesses of who reads them.
 """
 
@@ -18,7 +19,8 @@ from graphc.plan.access import Access, identity, is_view, resolve
 from graphc.types import Dim
 
 SMALL_PRODUCT = 4096
-"""Products with fewer multiplications than this are loops in line: a call of BLAS would cost more."""
+"""Products with fewer multiplications than this are loops in line: a call of BLAS would cost more.
+"""
 
 INLINE_DEPTH = 4
 """How many operations deep an expression may grow before it is cut into lines."""
@@ -57,7 +59,9 @@ class Task:
 
     @property
     def in_register(self) -> bool:
-        """Whether a reduction's accumulator is one scalar at a time: the reduced loops are the innermost."""
+        """Whether a reduction's accumulator is one scalar at a time: the reduced loops are the
+        innermost.
+        """
         return self.folded == tuple(range(len(self.loops) - len(self.folded), len(self.loops)))
 
     @property
@@ -76,9 +80,15 @@ class Tasks:
 
 
 def tasks(
-    joint: Joint, targets: Iterable[Node], given: Iterable[Node] = (), updates: bool = True, absorb: bool = True
+    joint: Joint,
+    targets: Iterable[Node],
+    given: Iterable[Node] = (),
+    updates: bool = True,
+    absorb: bool = True,
 ) -> Tasks:
-    """The tasks that compute `targets` when the values of `given` are known, then the stores of the updates."""
+    """The tasks that compute `targets` when the values of `given` are known, then the stores of
+    the updates.
+    """
     given, targets = set(given), list(targets)
     nodes = _needed(joint, targets, given)
     kept = given | {resolve(t).base for t in targets} | set(joint.updates.values())
@@ -93,7 +103,9 @@ def tasks(
 def _needed(joint: Joint, targets: Iterable[Node], given: set[Node]) -> list[Node]:
     """The nodes to compute, in order: no leaves, no views, nothing that is given."""
     found: set[Node] = set()
-    stack = [resolve(t).base for t in targets] + [n for n in joint.graph.nodes if n.op.effect == "assert"]
+    stack = [resolve(t).base for t in targets] + [
+        n for n in joint.graph.nodes if n.op.effect == "assert"
+    ]
     while stack:
         node = stack.pop()
         if node not in found and not node.is_leaf and node not in given:
@@ -117,7 +129,11 @@ def _inlined(nodes: list[Node], kept: set[Node]) -> set[Node]:
         if not node.args:
             inlined.add(node)
         depth[node] = 1 + max((depth[a] for a in node.args if a in inlined), default=0)
-        if node not in kept and _may_inline(node, readers.get(node, [])) and depth[node] <= INLINE_DEPTH:
+        if (
+            node not in kept
+            and _may_inline(node, readers.get(node, []))
+            and depth[node] <= INLINE_DEPTH
+        ):
             inlined.add(node)
     return inlined
 
@@ -211,8 +227,16 @@ def _product(node: Node, inlined: set[Node]) -> Task:
         return Task(node, node.shape, (resolve(a), resolve(b)), opaque=True)
     rank = node.ndim
     domain = (*node.shape, a.shape[-1])
-    left = (*broadcast_index(a.shape[:-2], node.shape[:-2]), _along(a, -2, rank - 2), _along(a, -1, rank))
-    right = (*broadcast_index(b.shape[:-2], node.shape[:-2]), _along(b, -2, rank), _along(b, -1, rank - 1))
+    left = (
+        *broadcast_index(a.shape[:-2], node.shape[:-2]),
+        _along(a, -2, rank - 2),
+        _along(a, -1, rank),
+    )
+    right = (
+        *broadcast_index(b.shape[:-2], node.shape[:-2]),
+        _along(b, -2, rank),
+        _along(b, -1, rank - 1),
+    )
     return Task(node, domain, (resolve(a, left), resolve(b, right)), frozenset([rank]))
 
 
@@ -254,31 +278,51 @@ def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node], absorb: boo
     A value that nothing else wants is computed where it is stored: its own task leaves `made`.
     """
     readers = _readers(list(made))
-    alone = {v for v in joint.updates.values() if _only_stored(joint, made, v, readers) and v not in wanted}
+    alone = {
+        v
+        for v in joint.updates.values()
+        if _only_stored(joint, made, v, readers) and v not in wanted
+    }
     stores = [_store(state, value, made, value in alone) for state, value in joint.updates.items()]
-    stores = [_absorbing(store, made, wanted) if absorb and store.node in alone else store for store in stores]
+    stores = [
+        _absorbing(store, made, wanted) if absorb and store.node in alone else store
+        for store in stores
+    ]
     for value in alone:
         del made[value]
     everything = [*made.values(), *stores]
     checks = [t for t in everything if t.node.op.effect == "assert"]
     for store in stores:
-        store.after = [t for t in made.values() if any(a.base is store.state for a in t.reads)] + checks
+        store.after = [
+            t for t in made.values() if any(a.base is store.state for a in t.reads)
+        ] + checks
     return stores
 
 
 def _absorbing(store: Task, made: dict[Node, Task], wanted: set[Node]) -> Task:
-    """The store as a product that adds itself to the state, where it has that form and BLAS would do the product."""
+    """The store as a product that adds itself to the state, where it has that form and BLAS would
+    do the product.
+    """
     assert store.state is not None
     found = absorbed(store.state, store.node)
     if found is None or found.product in wanted or not made[found.product].opaque:
         return store
     del made[found.product]
-    return Task(store.node, store.domain, found.reads(), opaque=True, state=store.state, absorbs=found)
+    return Task(
+        store.node, store.domain, found.reads(), opaque=True, state=store.state, absorbs=found
+    )
 
 
-def _only_stored(joint: Joint, made: dict[Node, Task], value: Node, readers: dict[Node, list[tuple[Node, bool]]]) -> bool:
+def _only_stored(
+    joint: Joint, made: dict[Node, Task], value: Node, readers: dict[Node, list[tuple[Node, bool]]]
+) -> bool:
     once = sum(v is value for v in joint.updates.values()) == 1
-    return once and isinstance(value.op.spell, Each) and not readers.get(value) and not _reads_states(joint, made[value])
+    return (
+        once
+        and isinstance(value.op.spell, Each)
+        and not readers.get(value)
+        and not _reads_states(joint, made[value])
+    )
 
 
 def _reads_states(joint: Joint, task: Task) -> bool:

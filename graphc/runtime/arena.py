@@ -21,16 +21,20 @@ def block(nbytes: int) -> np.ndarray:
     return raw[start : start + nbytes]
 
 
-def view(arena: np.ndarray, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray:
+def view(
+    arena: np.ndarray, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> np.ndarray:
     """An array of this shape at an offset of an arena."""
     count = int(np.prod(shape, dtype=np.int64))
     return arena[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
 
 
 class State(MutableMapping[str, Any]):
-    """Parameters, optimiser and counters in one block, by name: live views, shared by all programs of a model.
+    """Parameters, optimiser and counters in one block, by name: live views, shared by all programs
+    of a model.
 
-    `state["W1"] = array` copies in; raises FeedError, ShapeError or DTypeError and changes nothing then.
+    `state["W1"] = array` copies in; raises FeedError, ShapeError or DTypeError and changes nothing
+    then.
     """
 
     def __init__(self, leaves: Mapping[str, tuple[Type, Any]], seed: int | None) -> None:
@@ -39,9 +43,14 @@ class State(MutableMapping[str, Any]):
         at = 0
         for name, kind in self.types.items():
             self.offsets[name] = at
-            at = aligned(at + int(np.prod(_literal(name, kind), dtype=np.int64)) * kind.numpy.itemsize)
+            at = aligned(
+                at + int(np.prod(_literal(name, kind), dtype=np.int64)) * kind.numpy.itemsize
+            )
         self.bytes = block(at)
-        self.views = {n: view(self.bytes, self.offsets[n], k.numpy, _literal(n, k)) for n, k in self.types.items()}
+        self.views = {
+            n: view(self.bytes, self.offsets[n], k.numpy, _literal(n, k))
+            for n, k in self.types.items()
+        }
         self.inits = {name: init for name, (_, init) in leaves.items()}
         self.reset(seed)
 
@@ -53,13 +62,19 @@ class State(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.views:
-            raise FeedError(f"there is no state named {name!r}", code="G303", hint=f"there are {_list(self.views)}")
+            raise FeedError(
+                f"there is no state named {name!r}",
+                code="G303",
+                hint=f"there are {_list(self.views)}",
+            )
         return self.views[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         target, array = self[name], np.asarray(value)
         if array.shape != target.shape and array.ndim:
-            raise ShapeError(f"{name!r} has shape {shape_text(target.shape)}, the array {shape_text(array.shape)}")
+            raise ShapeError(
+                f"{name!r} has shape {shape_text(target.shape)}, the array {shape_text(array.shape)}"
+            )
         if not np.can_cast(array.dtype, target.dtype, "same_kind"):
             raise DTypeError(f"{name!r} is {target.dtype}, the array is {array.dtype}")
         target[...] = array
@@ -82,7 +97,9 @@ def leaves_of(graph: Graph) -> dict[str, tuple[Type, Any]]:
 
 def _literal(name: str, kind: Type) -> tuple[int, ...]:
     if kind.names():
-        raise ShapeError(f"the parameter {name!r} is {kind}; the sizes of parameters are integers", code="G106")
+        raise ShapeError(
+            f"the parameter {name!r} is {kind}; the sizes of parameters are integers", code="G106"
+        )
     return tuple(int(d) for d in kind.shape)  # type: ignore[arg-type]
 
 

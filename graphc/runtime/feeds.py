@@ -1,4 +1,6 @@
-"""Checks at the door: what a call feeds becomes contiguous arrays of the declared types, or one sentence says why not."""
+"""Checks at the door: what a call feeds becomes contiguous arrays of the declared types, or one
+sentence says why not.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from graphc.types import Size, bind, bind_shape, shape_text
 
 
 class Door:
-    """The inputs of a program: those declared, those read, and how an array of the user's becomes one of ours."""
+    """The inputs of a program: those declared, those read, and how an array of the user's becomes
+    one of ours.
+    """
 
     def __init__(
         self,
@@ -31,12 +35,16 @@ class Door:
         self.said: set[str] = set()
 
     def arrays(self, feeds: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """The inputs that are read, checked, cast and contiguous; raises FeedError, DTypeError or ShapeError."""
+        """The inputs that are read, checked, cast and contiguous; raises FeedError, DTypeError or
+        ShapeError.
+        """
         self._check_names(feeds)
         return {name: self._array(self.declared[name], name, feeds[name]) for name in self.read}
 
     def sizes(self, arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
-        """The named sizes that the arrays have; raises ShapeError where two disagree or a slice would not fit."""
+        """The named sizes that the arrays have; raises ShapeError where two disagree or a slice
+        would not fit.
+        """
         sizes = bound(self.declared, arrays)
         for node, dim in self.needs:
             if bind(dim, sizes) < 0:
@@ -54,22 +62,28 @@ class Door:
         missing = [name for name in self.read if name not in feeds]
         if missing:
             wanted = ", ".join(f"{n!r} {self.declared[n].type}" for n in missing)
-            raise FeedError(f"missing feed for {wanted}", code="G302", hint=f"call it with {missing[0]}=...")
+            raise FeedError(
+                f"missing feed for {wanted}", code="G302", hint=f"call it with {missing[0]}=..."
+            )
 
     def _unknown(self, name: str) -> FeedError:
         if name in self.held:
             return FeedError(
-                f"{name!r} is a parameter, not an input", hint=f"set it once: program.params[{name!r}] = array"
+                f"{name!r} is a parameter, not an input",
+                hint=f"set it once: program.params[{name!r}] = array",
             )
         close = get_close_matches(name, list(self.declared), 1)
         inputs = ", ".join(map(repr, self.declared)) or "none"
         return FeedError(
-            f"unknown input {name!r}; the inputs are {inputs}", hint=f"did you mean {close[0]!r}?" if close else ""
+            f"unknown input {name!r}; the inputs are {inputs}",
+            hint=f"did you mean {close[0]!r}?" if close else "",
         )
 
     def _array(self, node: Node, name: str, value: Any) -> np.ndarray:
         array = self._cast(node, name, value)
-        if array.ndim != node.ndim or any(isinstance(d, int) and d != n for d, n in zip(node.shape, array.shape, strict=True)):
+        if array.ndim != node.ndim or any(
+            isinstance(d, int) and d != n for d, n in zip(node.shape, array.shape, strict=True)
+        ):
             raise ShapeError(
                 f"input {name!r} is declared {shape_text(node.shape)} but was fed an array of shape {shape_text(array.shape)}",
                 subject=_at(node), code="G304",
@@ -83,7 +97,9 @@ class Door:
         try:
             array = np.asarray(value)
         except ValueError:
-            raise DTypeError(f"input {name!r} was fed what is not a regular array of numbers", code="G203") from None
+            raise DTypeError(
+                f"input {name!r} was fed what is not a regular array of numbers", code="G203"
+            ) from None
         if array.dtype == wanted:
             return array
         if not _may_cast(array, wanted):
@@ -93,10 +109,15 @@ class Door:
             )  # fmt: skip
         return self._converted(name, array, wanted, isinstance(value, (np.ndarray, np.generic)))
 
-    def _converted(self, name: str, array: np.ndarray, wanted: np.dtype[Any], strong: bool) -> np.ndarray:
+    def _converted(
+        self, name: str, array: np.ndarray, wanted: np.dtype[Any], strong: bool
+    ) -> np.ndarray:
         cast = array.astype(wanted)
         if wanted.kind in "iu" and not np.array_equal(cast, array):
-            raise DTypeError(f"input {name!r} is {wanted}, which cannot hold every value that was fed", code="G203")
+            raise DTypeError(
+                f"input {name!r} is {wanted}, which cannot hold every value that was fed",
+                code="G203",
+            )
         if strong and name not in self.said and array.dtype.kind == "f" and array.ndim:
             self.said.add(name)
             warnings.warn(
@@ -107,7 +128,9 @@ class Door:
 
 
 def _may_cast(array: np.ndarray, wanted: np.dtype[Any]) -> bool:
-    """Same-kind casts, any integers to integers (their values are looked at), empty lists to anything."""
+    """Same-kind casts, any integers to integers (their values are looked at), empty lists to
+    anything.
+    """
     both = array.dtype.kind in "iub" and wanted.kind in "iu"
     return both or np.can_cast(array.dtype, wanted, "same_kind") or not array.size
 
@@ -126,16 +149,21 @@ def bound(declared: Mapping[str, Node], arrays: Mapping[str, np.ndarray]) -> dic
 
 
 def _bind(sizes: dict[str, int], dim: Size, n: int, name: str, arrays: Any, declared: Any) -> None:
-    (size, factor), = dim.terms
+    ((size, factor),) = dim.terms
     value, rest = divmod(n - dim.const, factor)
     if rest or value < 0 or sizes.setdefault(size, value) != value:
         raise _conflict(declared, arrays, name)
 
 
-def _conflict(declared: Mapping[str, Node], arrays: Mapping[str, np.ndarray], name: str) -> ShapeError:
+def _conflict(
+    declared: Mapping[str, Node], arrays: Mapping[str, np.ndarray], name: str
+) -> ShapeError:
     names = {s for d in declared[name].shape if isinstance(d, Size) for s in d.names}
     others = [o for o in arrays if o != name and names & declared[o].type.names()]
-    fed = ", ".join(f"{o!r} {shape_text(declared[o].shape)} is fed {shape_text(arrays[o].shape)}" for o in [*others[:1], name])
+    fed = ", ".join(
+        f"{o!r} {shape_text(declared[o].shape)} is fed {shape_text(arrays[o].shape)}"
+        for o in [*others[:1], name]
+    )
     return ShapeError(f"the named sizes disagree: {fed}", code="G305")
 
 

@@ -1,6 +1,7 @@
 """A compiled program: what a user calls, over the specialisations that its sizes need.
 
-Specialisations are made when data of new sizes come, functions when they are first called. The workspace belongs to the
+Specialisations are made when data of new sizes come, functions when they are first called. The
+workspace belongs to the
 calling thread; parameters live in State, which several programs may share.
 """
 
@@ -23,9 +24,12 @@ from graphc.runtime.load import Loaded
 from graphc.runtime.straight import straight
 from graphc.types import bind_shape
 
+
 @dataclass
 class Special:
-    """One specialisation: a plan for these sizes, its module, and entry points as they are compiled."""
+    """One specialisation: a plan for these sizes, its module, and entry points as they are
+    compiled.
+    """
 
     plan: Plan
     emitted: Emitted
@@ -39,14 +43,21 @@ class Special:
         if name not in self.entries:
             door = self.emitted.doors[name]
             self.entries[name] = (
-                self.loaded.function(door.name, door.signature) if self.jit else _quiet(self.loaded.plain(door.name))
+                self.loaded.function(door.name, door.signature)
+                if self.jit
+                else _quiet(self.loaded.plain(door.name))
             )
         return self.entries[name]
 
     def fits(self, sizes: Mapping[str, int]) -> bool:
-        """Whether data of these sizes run without compiling: fixed sizes equal, the others within capacity."""
+        """Whether data of these sizes run without compiling: fixed sizes equal, the others within
+        capacity.
+        """
         bound = self.plan.sizes.bound
-        return all(n <= bound[name] if name in self.plan.sizes.running else n == bound[name] for name, n in sizes.items())
+        return all(
+            n <= bound[name] if name in self.plan.sizes.running else n == bound[name]
+            for name, n in sizes.items()
+        )
 
 
 def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,7 +78,8 @@ class Shape:
 
 
 class Program:
-    """A compiled graph: `program(x=...)` runs it, `.source()`, `.plan` and `.path` show what runs."""
+    """A compiled graph: `program(x=...)` runs it, `.source()`, `.plan` and `.path` show what runs.
+    """
 
     def __init__(
         self,
@@ -77,7 +89,13 @@ class Program:
         specialise: Callable[[Mapping[str, int], Special | None], Special],
         main: str,
     ) -> None:
-        self._shape, self._door, self._state, self._specialise, self._main = shape, door, state, specialise, main
+        self._shape, self._door, self._state, self._specialise, self._main = (
+            shape,
+            door,
+            state,
+            specialise,
+            main,
+        )
         self._specials: list[Special] = []
         self._local = threading.local()
         self._lock = threading.RLock()
@@ -88,8 +106,10 @@ class Program:
     def __call__(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
         """Run it: inputs by keyword, or all in one mapping.
 
-        Gives the output, or the outputs in a list; with `wrt` also a dict of gradients: (value, gradients).
-        Raises FeedError, DTypeError, ShapeError for what is fed, LabelError for an index out of range.
+        Gives the output, or the outputs in a list; with `wrt` also a dict of gradients: (value,
+        gradients).
+        Raises FeedError, DTypeError, ShapeError for what is fed, LabelError for an index out of
+        range.
         """
         fast = self._fast
         if fast is not None and feeds is None and (answer := fast(named)) is not None:
@@ -102,7 +122,9 @@ class Program:
         return self._outputs(values)
 
     def backward(self, upstream: float = 1.0) -> dict[str, Any]:
-        """The backward sweep over this thread's last forward, scaled by the upstream gradient; may be repeated."""
+        """The backward sweep over this thread's last forward, scaled by the upstream gradient; may
+        be repeated.
+        """
         if "backward" not in self._parts:
             raise UsageError("the program was compiled without wrt, so it has no backward sweep")
         tape = getattr(self._local, "tape", None)
@@ -129,7 +151,13 @@ class Program:
             self._local.tape = special, arrays, sizes
         return values
 
-    def _call(self, special: Special, part: str, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> list[Any]:
+    def _call(
+        self,
+        special: Special,
+        part: str,
+        arrays: Mapping[str, np.ndarray],
+        sizes: Mapping[str, int],
+    ) -> list[Any]:
         door = special.emitted.doors[part]
         entry = special.entry(part)
         made = self._arguments(special, arrays, sizes)
@@ -137,8 +165,11 @@ class Program:
         self.check(special, made)
         return self._results(special, special.plan.parts[part], returned, made.get("out"), sizes)
 
-    def _arguments(self, special: Special, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> dict[str, Any]:
-        """Every argument that a kernel of this specialisation may take, by its name in the module."""
+    def _arguments(
+        self, special: Special, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """Every argument that a kernel of this specialisation may take, by its name in the module.
+        """
         plan = special.plan
         made: dict[str, Any] = dict(sizes)
         for node, ident in special.emitted.inputs.items():
@@ -177,9 +208,13 @@ class Program:
         node = next(n for n, k in special.plan.checks.items() if k == number)
         raise _out_of_range(node, position, value, special.plan)
 
-    def _results(self, special: Special, part: Part, returned: Any, out: Any, sizes: Mapping[str, int]) -> list[Any]:
+    def _results(
+        self, special: Special, part: Part, returned: Any, out: Any, sizes: Mapping[str, int]
+    ) -> list[Any]:
         in_registers = [r for r in part.results if r.returned]
-        scalars = iter(() if not in_registers else (returned,) if len(in_registers) == 1 else returned)
+        scalars = iter(
+            () if not in_registers else (returned,) if len(in_registers) == 1 else returned
+        )
         bound_sizes = {**special.plan.sizes.bound, **sizes}
         values = []
         for r in part.results:
@@ -187,7 +222,9 @@ class Program:
                 values.append(_number(next(scalars)))
                 continue
             arena = out if r.slot.arena == "out" else self.workspace(special).copy()
-            array = view(arena, r.slot.offset, r.node.type.numpy, bind_shape(r.node.shape, bound_sizes))
+            array = view(
+                arena, r.slot.offset, r.node.type.numpy, bind_shape(r.node.shape, bound_sizes)
+            )
             values.append(array if array.ndim else array.item())
         return values
 
@@ -196,7 +233,9 @@ class Program:
         outputs = self._outputs(values)
         if not self._shape.gradients:
             return outputs
-        return outputs, dict(zip(self._shape.gradients, values[len(self._shape.outputs) :], strict=True))
+        return outputs, dict(
+            zip(self._shape.gradients, values[len(self._shape.outputs) :], strict=True)
+        )
 
     def _outputs(self, values: Sequence[Any]) -> Any:
         found = list(values[: len(self._shape.outputs)])
@@ -230,7 +269,8 @@ class Program:
             floats = all(p.dtype in ("f64", "f32") for p in door.params)
             if floats and [idents[o].name for o in order] == self._door.read:
                 self._fast = straight(
-                    special.entry(self._main), self._door.read, len(self._shape.outputs), self._shape.single,
+                    special.entry(self._main), self._door.read, len(self._shape.outputs),
+                    self._shape.single,
                     self._shape.gradients,
                 )  # fmt: skip
 
@@ -267,12 +307,16 @@ class Program:
         return self._state
 
     def source(self, part: str | None = None) -> str:
-        """The emitted module, or one function of it: "forward", "backward", "forward_backward", "step"."""
+        """The emitted module, or one function of it: "forward", "backward", "forward_backward",
+        "step".
+        """
         emitted = self._latest.emitted
         if part is None:
             return emitted.text
         if part not in emitted.parts:
-            raise UsageError(f"there is no part {part!r}; there are {', '.join(map(repr, emitted.parts))}")
+            raise UsageError(
+                f"there is no part {part!r}; there are {', '.join(map(repr, emitted.parts))}"
+            )
         return emitted.parts[part] + "\n"
 
     def llvm(self, part: str | None = None) -> str:

@@ -1,6 +1,8 @@
-"""Calls of scalars straight on a compiled function: a few lines of Python, unrolled for the number of arguments.
+"""Calls of scalars straight on a compiled function: a few lines of Python, unrolled for the number
+of arguments.
 
-The text below is made of numbers alone; names of inputs and results are variables of it, never parts.
+The text below is made of numbers alone; names of inputs and results are variables of it, never
+parts.
 """
 
 from __future__ import annotations
@@ -28,9 +30,15 @@ def call(named):
 
 
 def straight(
-    entry: Callable[..., Any], read: Sequence[str], outputs: int, single: bool, gradients: Sequence[str]
+    entry: Callable[..., Any],
+    read: Sequence[str],
+    outputs: int,
+    single: bool,
+    gradients: Sequence[str],
 ) -> Straight:
-    """A function from named numbers to the program's answer; its answer is None when a careful call is needed."""
+    """A function from named numbers to the program's answer; its answer is None when a careful
+    call is needed.
+    """
     values = [f"value{i}" for i in range(len(read))]
     found = [f"found{i}" for i in range(outputs + len(gradients))]
     text = TEMPLATE.format(

@@ -1,4 +1,6 @@
-"""What emitted code runs on, as far as it changes the code: the product library that NumPy's wheel brings along."""
+"""What emitted code runs on, as far as it changes the code: the product library that NumPy's wheel
+brings along.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ import numpy as np
 
 @cache
 def blas() -> tuple[str, ...]:
-    """The file of the OpenBLAS beside NumPy, none where there is no such file or GRAPHC_BLAS=none."""
+    """The file of the OpenBLAS beside NumPy, none where there is no such file or GRAPHC_BLAS=none.
+    """
     folder = os.path.dirname(np.__file__)
     wheels = glob(os.path.join(folder, os.pardir, "numpy.libs", "*openblas64_*"))
     found = sorted(wheels + glob(os.path.join(folder, ".dylibs", "*openblas64_*")))

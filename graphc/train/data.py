@@ -114,7 +114,7 @@ def _arrays(file: str) -> dict[str, np.ndarray]:
 
 
 def _array(archive: Mapping[str, Any], name: str) -> np.ndarray:
-    """One array of the file; an array of objects would have to be unpickled, which could run code."""
+    """One array of the file; objects would have to be unpickled, which could run code."""
     try:
         array = archive[name]
     except _UNREADABLE as error:
@@ -229,5 +229,5 @@ def _rows(name: str, images: np.ndarray, scale: float) -> np.ndarray:
     if not np.isfinite(rows).all():
         row = int(np.argmin(np.isfinite(rows).all(axis=1)))
         hint = "leave the row out, or fill the gap with np.nan_to_num"
-        raise DataError(f"{name!r}[{row}] holds nan or infinity", hint=hint)
+        raise DataError(f"{name!r}[{row}] holds nan, infinity or more than float32 can", hint=hint)
     return rows

@@ -229,31 +229,41 @@ SAMPLES: dict[str, list[Sample]] = {
     "argmin":        lone("argmin"),
     "logsumexp":     reduction("logsumexp"),
     "others":        [one(lambda m, x: m.others(x, (0,)), real(4)), one(lambda m, x: m.others(x, (0, 2)), real(2, 3, 2)),
-                      one(lambda m, x: m.others(x, (1,)), given([[0.0, 2.0, 3.0], [0.0, 0.0, 1.5], [1.0, 2.0, 0.5]]))],
+                      one(lambda m, x: m.others(x, (1,)), given([[0.0, 2.0, 3.0], [0.0, 0.0, 1.5],
+                      [1.0, 2.0, 0.5]]))],
     # layout
     "reshape":       [one(lambda m, x, s=s: m.reshape(x, s), real(2, 6)) for s in ((12,), (3, 4), (-1, 2), (2, 1, 6))]
                      + [one(lambda m, x: m.reshape(x, (0, 5)), real(0)), one(lambda m, x: m.reshape(x, ()), real(1)),
-                        one(lambda m, x: m.reshape(x, (-1, 6)), batch(4, 2, 3)), one(lambda m, x: m.reshape(x, (-1,)), batch(4, 3))],
+                        one(lambda m, x: m.reshape(x, (-1, 6)), batch(4, 2, 3)), one(lambda m, x:
+                        m.reshape(x, (-1,)), batch(4, 3))],
     "transpose":     [one(lambda m, x: m.permute_dims(x, (1, 2, 0)), real(2, 3, 4)), one(lambda m, x: x.T, real(2, 3)),
                       one(lambda m, x: m.matrix_transpose(x), real(2, 3, 4))],
     "broadcast_to":  [one(lambda m, x: m.broadcast_to(x, (2, 3)), real(3)), one(lambda m, x: m.broadcast_to(x, (2, 3)), real(2, 1)),
-                      one(lambda m, x: m.broadcast_to(x, (4,)), real()), one(lambda m, x: m.broadcast_to(x, (0, 3)), real(3))],
+                      one(lambda m, x: m.broadcast_to(x, (4,)), real()), one(lambda m, x:
+                      m.broadcast_to(x, (0, 3)), real(3))],
     "expand_dims":   [one(lambda m, x, a=a: m.expand_dims(x, a), real(2, 3)) for a in (0, 1, -1)],
     "squeeze":       [one(lambda m, x: m.squeeze(x, 1), real(2, 1, 3)), one(lambda m, x: m.squeeze(x, -1), real(1, 1))],
     "flip":          [one(lambda m, x, a=a: m.flip(x, a), real(2, 3)) for a in ((0,), (-1,), (0, 1))]
                      + [one(lambda m, x: m.flip(x, (0,)), batch(4))],
     "slice":         [
-        one(lambda m, x: x[1:], real(4)), one(lambda m, x: x[:-1, ::2], real(3, 5)), one(lambda m, x: x[1], real(3, 2)),
-        one(lambda m, x: x[-1, ..., 1:3], real(2, 3, 4)), one(lambda m, x: x[:, None, 2], real(2, 3)),
-        one(lambda m, x: x[5:2], real(4)), one(lambda m, x: x[1, 2], real(2, 3)), one(lambda m, x: x[7:], real(4, 2)),
+        one(lambda m, x: x[1:], real(4)), one(lambda m, x: x[:-1, ::2], real(3, 5)), one(lambda m,
+        x: x[1], real(3, 2)),
+        one(lambda m, x: x[-1, ..., 1:3], real(2, 3, 4)), one(lambda m, x: x[:, None, 2], real(2,
+        3)),
+        one(lambda m, x: x[5:2], real(4)), one(lambda m, x: x[1, 2], real(2, 3)), one(lambda m, x:
+        x[7:], real(4, 2)),
         one(lambda m, x: x[-3:-1, 0:100:3], real(5, 7)),
-        one(lambda m, x: x[1:], batch(4, 2)), one(lambda m, x: x[:-1, 1], batch(4, 2)), one(lambda m, x: x[-2:], batch(4)),
-        one(lambda m, x: x[:2], batch(4)), one(lambda m, x: x[-1], batch(4, 2)), one(lambda m, x: x[1:-1, None], batch(4)),
+        one(lambda m, x: x[1:], batch(4, 2)), one(lambda m, x: x[:-1, 1], batch(4, 2)), one(lambda
+        m, x: x[-2:], batch(4)),
+        one(lambda m, x: x[:2], batch(4)), one(lambda m, x: x[-1], batch(4, 2)), one(lambda m, x:
+        x[1:-1, None], batch(4)),
     ],
     "place":         [one(lambda m, x: m.place(x), real(2, 3))],
     "concat":        [
-        one(lambda m, a, b: m.concat((a, b)), real(2, 3), real(1, 3)), one(lambda m, a, b: m.concat((a, b), 1), real(2, 3), real(2, 2)),
-        one(lambda m, a: m.concat((a, a, a), -1), real(2)), one(lambda m, a, b: m.concat((a, b)), real(0), real(3)),
+        one(lambda m, a, b: m.concat((a, b)), real(2, 3), real(1, 3)), one(lambda m, a, b:
+        m.concat((a, b), 1), real(2, 3), real(2, 2)),
+        one(lambda m, a: m.concat((a, a, a), -1), real(2)), one(lambda m, a, b: m.concat((a, b)),
+        real(0), real(3)),
         one(lambda m, a, b: m.concat((a, b)), batch(4, 2), real(1, 2)),
     ],
     "stack":         [one(lambda m, a, b, i=i: m.stack((a, b), i), real(2, 3), real(2, 3)) for i in (0, 1, -1)]
@@ -269,7 +279,8 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "index":         [
         one(lambda m, x, i: x[i], real(4, 3), integer(6, low=-4, below=4, dtype="i64")),
-        one(lambda m, x, i, j: x[i, j], real(4, 3), integer(2, 1, below=4, dtype="i64"), integer(5, low=-3, dtype="i64")),
+        one(lambda m, x, i, j: x[i, j], real(4, 3), integer(2, 1, below=4, dtype="i64"), integer(5,
+        low=-3, dtype="i64")),
         one(lambda m, x, i: x[i, 1:], real(4, 3), integer(2)),
         one(lambda m, x, i: x[:, i], real(4, 3), integer(2, 2, dtype="u8")),
         one(lambda m, x, i: x[i, :, i], real(4, 2, 3), integer(5, dtype="i32")),
@@ -280,9 +291,12 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "index_add":     [one(lambda m, g, i: m.index_add(g, i, shape=(4, 2)), real(5, 2), integer(5, low=-4, below=4, dtype="i64"))],
     "scatter_add":   [
-        one(lambda m, x, i, v: m.scatter_add(x, i, v), real(4, 2), integer(5, below=4, dtype="i64"), real(5, 2)),
-        one(lambda m, x, i, v: m.scatter_add(x, i, v), real(4), integer(2, 3, low=-4, below=4), real(3)),
-        one(lambda m, x, i, j, v: m.scatter_add(x, (i, j), v), real(4, 3), integer(5, below=4), integer(5), real()),
+        one(lambda m, x, i, v: m.scatter_add(x, i, v), real(4, 2), integer(5, below=4, dtype="i64"),
+        real(5, 2)),
+        one(lambda m, x, i, v: m.scatter_add(x, i, v), real(4), integer(2, 3, low=-4, below=4),
+        real(3)),
+        one(lambda m, x, i, j, v: m.scatter_add(x, (i, j), v), real(4, 3), integer(5, below=4),
+        integer(5), real()),
     ],
     "gather":        [one(lambda m, x, i: m.gather(x, i), real(4, 2), integer(3, below=4, dtype="i64"))],
     "scatter":       [one(lambda m, g, i: m.scatter(g, i, shape=(4,)), real(6), integer(6, below=4, dtype="i64"))],
@@ -293,8 +307,10 @@ SAMPLES: dict[str, list[Sample]] = {
     "matmul":        [
         one(lambda m, a, b: m.matmul(a, b), real(*a), real(*b))
         for a, b in (
-            ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((1, 1), (1, 1)), ((5, 2, 3), (3, 4)),
-            ((5, 2, 3), (5, 3, 1)), ((2, 1, 2, 3), (5, 3, 4)), ((3,), (2, 3, 4)), ((2, 4, 3), (3,)), ((2, 0), (0, 3)),
+            ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((1, 1), (1, 1)), ((5,
+            2, 3), (3, 4)),
+            ((5, 2, 3), (5, 3, 1)), ((2, 1, 2, 3), (5, 3, 4)), ((3,), (2, 3, 4)), ((2, 4, 3), (3,)),
+            ((2, 0), (0, 3)),
         )
     ],
     "product":       [one(lambda m, a, b: m.product(a, b), real(2, 3), real(3, 4))],
@@ -303,7 +319,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "log_softmax":   [one(lambda m, x, a=a: m.log_softmax(x, a), real(2, 3, 4)) for a in (0, 1, -1)],
     "class_losses":  labelled("class_losses"),
     "cross_entropy": [*labelled("cross_entropy"),
-                      one(lambda m, x, t, w: m.cross_entropy(x, t, w), real(5, 3), integer(5, dtype="u8"), positive(5))],
+                      one(lambda m, x, t, w: m.cross_entropy(x, t, w), real(5, 3), integer(5,
+                      dtype="u8"), positive(5))],
     "hinge":         [*labelled("hinge"), one(lambda m, x, t: m.hinge(x, t, margin=0.3), real(6, 4), integer(6))],
     "squared_error": pair("squared_error"),
     "binary_cross_entropy": pair("binary_cross_entropy"),

@@ -1,4 +1,6 @@
-"""Where operations meet their limits: empty, infinite, tied and misused arguments, and every sentence."""
+"""Where operations meet their limits: empty, infinite, tied and misused arguments, and every
+sentence.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,8 @@ def test_shapes_keep_their_names() -> None:
     g = Graph()
     x = g.input("x", ("batch", 4, 6))
     found = [
-        x[1:], x[:-2], x[-3:], x[:5], x[::-1], x[0], gr.reshape(x, (-1, 8)), gr.reshape(x, ("batch", -1)),
+        x[1:], x[:-2], x[-3:], x[:5], x[::-1], x[0], gr.reshape(x, (-1, 8)), gr.reshape(x, ("batch",
+        -1)),
         gr.concat([x, x]), gr.concat([x, x[1:]]), gr.ravel(x), x.T, gr.stack([x, x], 1),
     ]  # fmt: skip
     assert [str(n.type)[4:-1] for n in found] == [

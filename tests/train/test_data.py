@@ -216,7 +216,7 @@ EACH = "the first axis of the images counts them, and there is one label for eac
 
 # fmt: off
 REFUSED = [
-    (dict(a=np.zeros(1), b=np.zeros(1)), "the file holds 'a', 'b' and none of the known names", WRITE),
+    (dict(a=[1], b=[1]), "the file holds 'a', 'b' and none of the known names", WRITE),
     (dict(), "the file holds nothing and none of the known names", WRITE),
     (dict(y=np.zeros(6)), "the file holds no array of images", NAMES),
     (six(X=np.zeros((6, 2))), "'x' and 'X' could both be the images", NAMES),
@@ -238,9 +238,9 @@ REFUSED = [
      "number them from 0 without gaps: np.unique(y, return_inverse=True)[1]"),
     (six(x=np.zeros((6, 2), dtype=complex)), "'x' holds complex128, not numbers",
      "images are arrays of integers, floats or booleans"),
-    (six(x=np.full((6, 2), np.nan)), "'x'[0] holds nan or infinity",
+    (six(x=np.full((6, 2), np.nan)), "'x'[0] holds nan, infinity or more than float32 can",
      "leave the row out, or fill the gap with np.nan_to_num"),
-    (six(x=np.full((6, 2), 1e300)), "'x'[0] holds nan or infinity",
+    (six(x=np.full((6, 2), 1e300)), "'x'[0] holds nan, infinity or more than float32 can",
      "leave the row out, or fill the gap with np.nan_to_num"),
     (six(x_test=np.zeros((1, 2))), "there is 'x_test' but no 'y_test'", "give both, or neither"),
     (six(y_test=np.zeros(1)), "there is 'y_test' but no 'x_test'", "give both, or neither"),

@@ -32,8 +32,13 @@ def parser() -> argparse.ArgumentParser:
     add("--timeout", type=float, default=600.0, metavar="SECONDS", help="give up a process")
     add("--threads", type=int, default=cpus(), metavar="N", help="CPUs and threads of each process")
     add("--peers-venv", metavar="PATH", help="the virtual environment of torch, jax and pytensor")
-    add("--venv", action="append", default=[], metavar="PACKAGE=PATH/bin/python",
-        help="the interpreter for one package; may be repeated")
+    add(
+        "--venv",
+        action="append",
+        default=[],
+        metavar="PACKAGE=PATH/bin/python",
+        help="the interpreter for one package; may be repeated",
+    )
     add("--json", metavar="FILE", help="write everything measured to FILE")
     return make
 
@@ -76,7 +81,10 @@ def bench(given: argparse.Namespace) -> int:
         raise ValueError("--repeat and --threads are at least 1")
     settings = Settings(
         interpreters(given.peers_venv, given.venv),
-        given.repeat, given.budget, given.timeout, given.threads,
+        given.repeat,
+        given.budget,
+        given.timeout,
+        given.threads,
     )
     keep_to_cpus(given.threads)
     found = run_all(workloads, peers, settings, tell)

@@ -18,8 +18,11 @@ Cells = dict[tuple[str, str], Measurement]
 def best_peer(workload: str, cells: Cells) -> Measurement | None:
     """The fastest right result that is not graphc's and that counts."""
     aside = WORKLOADS[workload].aside | {SUBJECT}
-    rivals = [m for (w, peer), m in cells.items()
-              if w == workload and peer not in aside and m.seconds is not None]
+    rivals = [
+        m
+        for (w, peer), m in cells.items()
+        if w == workload and peer not in aside and m.seconds is not None
+    ]
     return min(rivals, key=lambda m: m.seconds or 0.0, default=None)
 
 
@@ -38,20 +41,25 @@ def table(workloads: Sequence[str], peers: Sequence[str], found: Sequence[Measur
     for workload in workloads:
         best, value = best_peer(workload, cells), ratio(workload, cells)
         goal = WORKLOADS[workload].goal
-        rows.append([
-            workload, *(cell(cells[workload, peer]) for peer in peers),
-            best.peer if best else "-",
-            f"{value:.2f}" if value is not None else "-",
-            f"{goal:.2f}" if goal is not None else "-",
-        ])
+        rows.append(
+            [
+                workload,
+                *(cell(cells[workload, peer]) for peer in peers),
+                best.peer if best else "-",
+                f"{value:.2f}" if value is not None else "-",
+                f"{goal:.2f}" if goal is not None else "-",
+            ]
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(line(row, widths) for row in rows)
 
 
 def line(row: Sequence[str], widths: Sequence[int]) -> str:
     """The first column to the left, the others to the right."""
-    first, *others = [text.ljust(w) if i == 0 else text.rjust(w)
-                      for i, (text, w) in enumerate(zip(row, widths, strict=True))]
+    first, *others = [
+        text.ljust(w) if i == 0 else text.rjust(w)
+        for i, (text, w) in enumerate(zip(row, widths, strict=True))
+    ]
     return "  ".join([first, *others]).rstrip()
 
 

@@ -19,7 +19,7 @@ from .workloads import WORKLOADS
 class Settings:
     """What the command line says about how to measure."""
 
-    interpreters: dict[str, str]      # package to interpreter
+    interpreters: dict[str, str]  # package to interpreter
     repeat: int = 5
     budget: float = 30.0
     timeout: float = 600.0
@@ -32,7 +32,7 @@ class Measurement:
 
     workload: str
     peer: str
-    status: str                       # ok, WRONG, missing, none, failed, timeout
+    status: str  # ok, WRONG, missing, none, failed, timeout
     samples: list[float] = field(default_factory=list)
     error: float | None = None
     version: str = ""
@@ -91,9 +91,7 @@ def whole_processes(
     return found
 
 
-def spawn(
-    workload: str, peer: str, settings: Settings, cache: Path
-) -> tuple[Measurement, float]:
+def spawn(workload: str, peer: str, settings: Settings, cache: Path) -> tuple[Measurement, float]:
     """A fresh process for one library; also the seconds from its start to its end."""
     command = [settings.interpreters[PEERS[peer].package], "-m", f"{__package__}.measure"]
     command += [peer, workload]
@@ -102,8 +100,13 @@ def spawn(
     start = time.perf_counter()
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=variables, capture_output=True, text=True,
-            timeout=settings.timeout, check=False,
+            command,
+            cwd=ROOT,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=settings.timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         why = f"no result after {settings.timeout:g} s"

@@ -21,8 +21,10 @@ def setup(folder: Path) -> list[str]:
         pip = [str(interpreter(folder / name)), "-m", "pip", "install", "--quiet", *packages]
         subprocess.run(pip, check=True)
     return [
-        "--peers-venv", str(folder / "peers"),
-        "--venv", f"pytensor={interpreter(folder / 'peers-pytensor')}",
+        "--peers-venv",
+        str(folder / "peers"),
+        "--venv",
+        f"pytensor={interpreter(folder / 'peers-pytensor')}",
     ]
 
 

@@ -50,14 +50,14 @@ class Workload:
     """One row of the table that is printed."""
 
     what: str
-    case: str                     # the entry of CASES in with_*.py that prepares it
+    case: str  # the entry of CASES in with_*.py that prepares it
     data: Callable[[], Data]
-    calls: int = 1                # how many of what is timed one run does
-    tolerance: float = 1e-5       # norm of the error against float64, over the norm of the result
-    checked: int | None = None    # how many rows the check is made on; None: all
-    cache: str | None = None      # "empty" or "filled": a whole fresh process is timed
-    goal: float | None = None     # graphc over the best peer
-    aside: frozenset[str] = field(default=frozenset())    # shown, not counted as the best peer
+    calls: int = 1  # how many of what is timed one run does
+    tolerance: float = 1e-5  # norm of the error against float64, over the norm of the result
+    checked: int | None = None  # how many rows the check is made on; None: all
+    cache: str | None = None  # "empty" or "filled": a whole fresh process is timed
+    goal: float | None = None  # graphc over the best peer
+    aside: frozenset[str] = field(default=frozenset())  # shown, not counted as the best peer
 
 
 def point() -> Data:
@@ -112,30 +112,47 @@ SMALL_STEPS = 200
 WORKLOADS: dict[str, Workload] = {
     "staged": Workload(
         "value and gradient of the scalar circuit at (3, -4), one call",
-        "staged", point, calls=CALLS_STAGED, tolerance=1e-12, goal=0.12,
-        aside=frozenset({"numpy"}),   # its gradient is written by hand, in scalars
+        "staged",
+        point,
+        calls=CALLS_STAGED,
+        tolerance=1e-12,
+        goal=0.12,
+        aside=frozenset({"numpy"}),  # its gradient is written by hand, in scalars
     ),
     "mlp_epoch": Workload(
         "784-100-10 without biases, batch 100, SGD: an epoch of 60,000 rows",
-        "sgd_epoch", _two_layer_net(60_000), tolerance=1e-3, goal=0.55,
+        "sgd_epoch",
+        _two_layer_net(60_000),
+        tolerance=1e-3,
+        goal=0.55,
     ),
     "mlp_small": Workload(
         "64-256-256-256-10 with biases, batch 32, Adam: one step of an epoch",
         "adam_epoch",
         partial(dense_net, learnable, 32 * SMALL_STEPS, (64, 256, 256, 256, 10), 32, biases=True),
-        calls=SMALL_STEPS, tolerance=2e-2, checked=5 * 32, goal=0.4,
+        calls=SMALL_STEPS,
+        tolerance=2e-2,
+        checked=5 * 32,
+        goal=0.4,
     ),
     "elementwise": Workload(
         "mean(tanh(1.5x+0.3) sigmoid(x) - exp(-x^2)) over 10^6 float32, value and gradient",
-        "elementwise", partial(vector, 1_000_000), goal=0.4,
+        "elementwise",
+        partial(vector, 1_000_000),
+        goal=0.4,
     ),
     "compile": Workload(
         "a fresh process with an empty cache: import, build, first step of mlp_epoch's net",
-        "first_step", _two_layer_net(100), cache="empty", goal=1.0,
+        "first_step",
+        _two_layer_net(100),
+        cache="empty",
+        goal=1.0,
     ),
     "warm": Workload(
         "the same with the cache filled",
-        "first_step", _two_layer_net(100), cache="filled",
+        "first_step",
+        _two_layer_net(100),
+        cache="filled",
     ),
 }
 
