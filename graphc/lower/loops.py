@@ -5,13 +5,13 @@ stage's tag.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from graphc.expr import Binary, Call, Expr, Item, Name, Number
-from graphc.graph import CONST, Node
-from graphc.kernel import Add, Kernel, Let, Loop, Param, Remark, Return, Run, Stmt, Store, Tag
+from graphc.graph import Node
+from graphc.kernel import Add, Kernel, Let, Loop, Param, Remark, Return, Run, Stmt, Store
 from graphc.lower.opaque import OPAQUE, accumulate
-from graphc.lower.values import LETTERS, Typed, Values, cast, extent, offset_of, total
+from graphc.lower.page import Labels, Page
+from graphc.lower.values import LETTERS, Typed, cast, extent, offset_of, total
 from graphc.plan import fuse
 from graphc.plan.access import identity, resolve
 from graphc.plan.memory import Slot
@@ -20,35 +20,16 @@ from graphc.plan.tasks import Task
 from graphc.types import Size, product
 
 
-@dataclass(frozen=True)
-class Labels:
-    """What a kernel needs to know of names and stages: identifiers, fresh names, tags."""
-
-    ident: Callable[[Node], str]
-    fresh: Callable[[str], str]
-    tag: Callable[[Task], Tag]
-
-
 def lower(plan: Plan, part: Part, labels: Labels) -> Kernel:
     """One kernel of the plan."""
     return _Writer(plan, part, labels).kernel()
 
 
-class _Writer:
-    """Writes one kernel; `local` holds the elements that are in variables where the writer stands.
-    """
+class _Writer(Page):
+    """Writes one kernel, block by block."""
 
     def __init__(self, plan: Plan, part: Part, labels: Labels) -> None:
-        self.plan, self.part, self.labels = plan, part, labels
-        self.nest, self.sizes = part.nest, plan.sizes
-        self.local: dict[Node, Typed] = {}
-        self.lines: list[Stmt] = []
-        self.checks = 0
-        self.registers: dict[Task, str] = {}
-        self.tag: Tag | None = None
-        self.values = Values(
-            labels.ident, part.slots, plan.sizes, part.nest.tasks.inlined, self.local, self._bind
-        )
+        super().__init__(plan, part, labels)
         self.later = _readers_left(part)
 
     def kernel(self) -> Kernel:
@@ -70,7 +51,7 @@ class _Writer:
         return Item(name, Number(0, "i64")) if self.part.slots[node].arena else Name(name)
 
     def _params(self) -> tuple[Param, ...]:
-        sizes = [Param(name, "size", "i64") for name in self.sizes.names]
+        sizes = [Param(self.sizes.word(n), "size", "i64") for n in self.sizes.names]
         plain = [n for n in self.part.inputs if n not in self.plan.feed]
         inputs = [
             Param(self.labels.ident(n), "array" if n.shape else "scalar", n.dtype, n.ndim)
@@ -191,12 +172,6 @@ class _Writer:
             self.lines.append(Let((name,), expr, self.tag))
         self.local[node] = Name(name), dtype
         return self.local[node]
-
-    def _bind(self, arg: Node, value: Typed) -> Expr:
-        """A line of its own for an operand that stands twice in an expression."""
-        name = self.labels.fresh(self.labels.ident(resolve(arg).base))
-        self.lines.append(Let((name,), value[0], self.tag))
-        return Name(name)
 
     def _read_nearby(self, task: Task) -> bool:
         """Whether a later line in the same loops reads this very element."""
@@ -396,4 +371,4 @@ LEAVES: dict[str, Callable[[_Writer, Task], None]] = {
     "body": _Writer._body,
 }
 
-__all__ = ["CONST", "Labels", "Remark", "lower"]
+__all__ = ["Labels", "lower"]

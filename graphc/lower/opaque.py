@@ -6,20 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from graphc.expr import Binary, Call, Expr, Item, Name, Number, Unary
+from graphc.graph import Node
 from graphc.kernel import Add, If, Let, Loop, Return, Run, Stmt, Store
+from graphc.lower.page import Page
 from graphc.lower.values import LETTERS, cast, extent, never_negative, offset_of, places, total
 from graphc.ops.spell import Along, Check, Place, Product, Scatter
 from graphc.plan.access import Access, identity, resolve
 from graphc.plan.memory import row_major
 from graphc.plan.tasks import Task
 from graphc.types import Dim, product
-
-if TYPE_CHECKING:
-    from graphc.graph import Node
-    from graphc.lower.loops import _Writer
 
 NAN = Name("nan")
 
@@ -28,12 +25,12 @@ def _whole(n: int) -> Number:
     return Number(n, "i64")
 
 
-def _loops(writer: _Writer, extents: Sequence[Dim], body: Sequence[Stmt]) -> list[Stmt]:
+def _loops(page: Page, extents: Sequence[Dim], body: Sequence[Stmt]) -> list[Stmt]:
     """The statements under a loop for each extent, outermost first."""
     lines = list(body)
     for depth in range(len(extents) - 1, -1, -1):
         lines = [
-            Loop(LETTERS[depth], _whole(0), extent(extents[depth], writer.sizes), 1, tuple(lines))
+            Loop(LETTERS[depth], _whole(0), extent(extents[depth], page.sizes), 1, tuple(lines))
         ]
     return lines
 
@@ -50,62 +47,62 @@ class Matrix:
     transposed: bool
 
 
-def matrix(writer: _Writer, access: Access, rows: Dim, columns: Dim, rank: int) -> Matrix | None:
+def matrix(page: Page, access: Access, rows: Dim, columns: Dim, rank: int) -> Matrix | None:
     """How BLAS can read the last two axes of an access, or None when neither runs one by one."""
-    slot = writer.part.slots[access.base]
+    slot = page.part.slots[access.base]
     steps = dict.fromkeys(range(rank), 0)
-    for along, stride in zip(access.long(), places(access, slot, writer.sizes), strict=True):
+    for along, stride in zip(access.long(), places(access, slot, page.sizes), strict=True):
         if along.axis is not None:
             steps[along.axis] += stride * along.scale
     down, right = steps[rank - 2], steps[rank - 1]
     down, right = (0 if rows == 1 else down), (0 if columns == 1 else right)
     batch = {axis: Name(LETTERS[axis]) for axis in range(rank - 2)}
-    begin = offset_of(access, slot, writer.sizes, batch.get)
-    name = writer.labels.ident(access.base)
+    begin = offset_of(access, slot, page.sizes, batch.get)
+    name = page.labels.ident(access.base)
     if right in (0, 1) and (columns == 1 or right == 1):
-        return Matrix(name, begin, down if rows != 1 else max(_cap(writer, columns), 1), False)
+        return Matrix(name, begin, down if rows != 1 else max(_cap(page, columns), 1), False)
     if down == 1 or (rows == 1 and right > 0):
         return Matrix(name, begin, right, True)
     return None
 
 
-def _cap(writer: _Writer, dim: Dim) -> int:
-    return writer.sizes.capacity(dim)
+def _cap(page: Page, dim: Dim) -> int:
+    return page.sizes.capacity(dim)
 
 
 def _pointer(m: Matrix) -> Expr:
     return Name(m.buffer) if m.begin == _whole(0) else Call("shift", (Name(m.buffer), m.begin))
 
 
-def _product(writer: _Writer, task: Task) -> None:
+def _product(page: Page, task: Task) -> None:
     """C = A @ B for each matrix of the stack, by BLAS."""
     one, zero = Number(1, task.node.dtype), Number(0, task.node.dtype)
-    writer.lines += _multiplied(writer, task.node, task.node, one, zero)
+    page.lines += _multiplied(page, task.node, task.node, one, zero)
 
 
-def accumulate(writer: _Writer, task: Task) -> None:
+def accumulate(page: Page, task: Task) -> None:
     """state += factor * A @ B, by BLAS."""
     assert task.absorbs is not None and task.state is not None
     dtype = task.node.dtype
-    factor = cast(writer.values.element(resolve(task.absorbs.factor), task), dtype)
+    factor = cast(page.values.element(resolve(task.absorbs.factor), task), dtype)
     alpha = Unary("neg", factor) if task.absorbs.sign < 0 else factor
-    writer.lines += _multiplied(writer, task.absorbs.product, task.state, alpha, Number(1, dtype))
+    page.lines += _multiplied(page, task.absorbs.product, task.state, alpha, Number(1, dtype))
 
 
-def _multiplied(writer: _Writer, node: Node, into: Node, alpha: Expr, beta: Expr) -> list[Stmt]:
+def _multiplied(page: Page, node: Node, into: Node, alpha: Expr, beta: Expr) -> list[Stmt]:
     rank = node.ndim
     a, b = (_stacked(arg, rank) for arg in node.args)
     m, n, k = node.shape[-2], node.shape[-1], node.args[0].shape[-1]
-    left, right = matrix(writer, a, m, k, rank), matrix(writer, b, k, n, rank)
-    target = matrix(writer, resolve(into), m, n, rank)
+    left, right = matrix(page, a, m, k, rank), matrix(page, b, k, n, rank)
+    target = matrix(page, resolve(into), m, n, rank)
     assert left and right and target, "settled operands have an axis that runs one by one"
     flags = [_whole(int(left.transposed)), _whole(int(right.transposed))]
-    sizes = [extent(d, writer.sizes) for d in (m, n, k)]
+    sizes = [extent(d, page.sizes) for d in (m, n, k)]
     operands = (_pointer(left), _whole(left.lead), _pointer(right), _whole(right.lead))
     call = Call(
         "gemm", (*flags, *sizes, alpha, *operands, beta, _pointer(target), _whole(target.lead))
     )
-    return _loops(writer, node.shape[:-2], [Run(call, writer.tag)])
+    return _loops(page, node.shape[:-2], [Run(call, page.tag)])
 
 
 def _stacked(arg: Node, rank: int) -> Access:
@@ -115,67 +112,67 @@ def _stacked(arg: Node, rank: int) -> Access:
     return resolve(arg, (*batch, Along(rank - 2), Along(rank - 1)))
 
 
-def fill(writer: _Writer, node: Node) -> Stmt:
+def fill(page: Page, node: Node) -> Stmt:
     """Zeros all over a node's buffer."""
-    count = extent(_count(writer, node), writer.sizes)
-    return Run(Call("fill", (Name(writer.labels.ident(node)), count, _zero(node))), writer.tag)
+    count = extent(_count(page, node), page.sizes)
+    return Run(Call("fill", (Name(page.labels.ident(node)), count, _zero(node))), page.tag)
 
 
-def _count(writer: _Writer, node: Node) -> Dim:
+def _count(page: Page, node: Node) -> Dim:
     """The elements to clear: all at capacity, since a size behind the first may fall short of its
     stride.
     """
-    if any(writer.sizes.literal(d) is None for d in node.shape[1:]):
-        return writer.sizes.capacity(product(node.shape))
-    return product([writer.sizes.resolved(d) for d in node.shape])
+    if any(page.sizes.literal(d) is None for d in node.shape[1:]):
+        return page.sizes.capacity(product(node.shape))
+    return product([page.sizes.resolved(d) for d in node.shape])
 
 
 def _zero(node: Node) -> Number:
     return Number(node.type.numpy.type(0).item(), node.dtype)
 
 
-def _scatter(writer: _Writer, task: Task) -> None:
+def _scatter(page: Page, task: Task) -> None:
     """Zeros, then each row of g added at the index it came from."""
     node, (g, *indices) = task.node, task.node.args
     rank = indices[0].ndim
-    strides = row_major([_cap(writer, d) for d in node.shape])
+    strides = row_major([_cap(page, d) for d in node.shape])
     at: list[tuple[Expr, int]] = []
     for axis, index in enumerate(indices):
         if node.shape[axis] == 1:
             continue
-        value = writer.values.element(resolve(index, identity(rank)), task)
-        at.append((writer.values.wrapped(value, node.shape[axis], index), strides[axis]))
+        value = page.values.element(resolve(index, identity(rank)), task)
+        at.append((page.values.wrapped(value, node.shape[axis], index), strides[axis]))
     for axis in range(len(indices), node.ndim):
-        loop = writer.values.variable(task)(rank + axis - len(indices))
+        loop = page.values.variable(task)(rank + axis - len(indices))
         at += [(loop, strides[axis])] if loop is not None else []
-    value = cast(writer.values.element(resolve(g), task), node.dtype)
-    add = Add(Item(writer.labels.ident(node), total(at)), value, writer.tag)
-    writer.lines += [fill(writer, node), *_loops(writer, task.extents, [add])]
+    value = cast(page.values.element(resolve(g), task), node.dtype)
+    add = Add(Item(page.labels.ident(node), total(at)), value, page.tag)
+    page.lines += [fill(page, node), *_loops(page, task.extents, [add])]
 
 
-def _place(writer: _Writer, task: Task) -> None:
+def _place(page: Page, task: Task) -> None:
     """Zeros where the pieces leave any, then each piece into its slice."""
     node = task.node
     if not _covered(node):
-        writer.lines.append(fill(writer, node))
+        page.lines.append(fill(page, node))
     for piece, starts, steps in zip(
         node.args, node.attrs["starts"], node.attrs["steps"], strict=True
     ):
-        writer.lines += _piece(writer, task, piece, starts, steps)
+        page.lines += _piece(page, task, piece, starts, steps)
 
 
 def _piece(
-    writer: _Writer, task: Task, piece: Node, starts: Sequence[Dim], steps: Sequence[int]
+    page: Page, task: Task, piece: Node, starts: Sequence[Dim], steps: Sequence[int]
 ) -> list[Stmt]:
     node = task.node
     inner = Task(piece, piece.shape, (resolve(piece),))
-    value = cast(writer.values.element(inner.reads[0], inner), node.dtype)
-    strides = row_major([_cap(writer, d) for d in node.shape])
-    variable = writer.values.variable(inner)
+    value = cast(page.values.element(inner.reads[0], inner), node.dtype)
+    strides = row_major([_cap(page, d) for d in node.shape])
+    variable = page.values.variable(inner)
     terms: list[tuple[Expr, int]] = []
     const = 0
     for axis, (start, step, stride) in enumerate(zip(starts, steps, strides, strict=True)):
-        begin = writer.sizes.resolved(start)
+        begin = page.sizes.resolved(start)
         if isinstance(begin, int):
             const += begin * stride
         else:
@@ -183,8 +180,8 @@ def _piece(
             const += begin.const * stride
         loop = variable(axis)
         terms += [(loop, step * stride)] if loop is not None else []
-    store = Store(Item(writer.labels.ident(node), total(terms, const)), value, writer.tag)
-    return _loops(writer, inner.extents, [store])
+    store = Store(Item(page.labels.ident(node), total(terms, const)), value, page.tag)
+    return _loops(page, inner.extents, [store])
 
 
 def _covered(node: Node) -> bool:
@@ -192,47 +189,45 @@ def _covered(node: Node) -> bool:
     return bool(node.attrs.get("covers", False))
 
 
-def _check(writer: _Writer, task: Task) -> None:
+def _check(page: Page, task: Task) -> None:
     """Leave before any state is written when an index is out of range; the header of `work` tells
     which.
     """
     if not task.node.shape:
-        _check_scalar(writer, task)
+        _check_scalar(page, task)
         return
     node = task.node
     access = resolve(node.args[0])
-    low, high = (extent(node.attrs[k], writer.sizes) for k in ("low", "high"))
-    count = extent(product([writer.sizes.resolved(d) for d in node.shape]), writer.sizes)
-    begin = offset_of(access, writer.part.slots[access.base], writer.sizes, lambda _: None)
-    name = writer.labels.ident(access.base)
+    low, high = (extent(node.attrs[k], page.sizes) for k in ("low", "high"))
+    count = extent(product([page.sizes.resolved(d) for d in node.shape]), page.sizes)
+    begin = offset_of(access, page.part.slots[access.base], page.sizes, lambda _: None)
+    name = page.labels.ident(access.base)
     buffer: Expr = Name(name) if begin == _whole(0) else Call("shift", (Name(name), begin))
-    bad = writer.labels.fresh("bad")
+    bad = page.labels.fresh("bad")
     item = Item(name, Name(bad) if begin == _whole(0) else Binary("+", Name(bad), begin))
-    writer.lines.append(Let((bad,), Call("outside", (buffer, count, low, high)), writer.tag))
-    writer.lines.append(
-        If(Binary(">=", Name(bad), _whole(0)), _leave(writer, node, Name(bad), item))
-    )
+    page.lines.append(Let((bad,), Call("outside", (buffer, count, low, high)), page.tag))
+    page.lines.append(If(Binary(">=", Name(bad), _whole(0)), _leave(page, node, Name(bad), item)))
 
 
-def _check_scalar(writer: _Writer, task: Task) -> None:
+def _check_scalar(page: Page, task: Task) -> None:
     node = task.node
-    value = writer.values.element(task.reads[0], task)
-    writer.local[node] = value
-    low, high = (extent(node.attrs[k], writer.sizes) for k in ("low", "high"))
+    value = page.values.element(task.reads[0], task)
+    page.local[node] = value
+    low, high = (extent(node.attrs[k], page.sizes) for k in ("low", "high"))
     index = cast(value, "i64")
     out = Binary("|", Binary("<", index, low), Binary(">=", index, high))
-    writer.lines.append(If(out, _leave(writer, node, _whole(0), value[0])))
+    page.lines.append(If(out, _leave(page, node, _whole(0), value[0])))
 
 
-def _leave(writer: _Writer, node: Node, position: Expr, value: Expr) -> tuple[Stmt, ...]:
+def _leave(page: Page, node: Node, position: Expr, value: Expr) -> tuple[Stmt, ...]:
     """Note which check failed, where and on what, and return."""
-    writer.checks += 1
-    returned = [r for r in writer.part.results if r.returned]
+    page.checks += 1
+    returned = [r for r in page.part.results if r.returned]
     return (
         Run(
             Call(
                 "report",
-                (Name("work"), _whole(writer.plan.checks[node]), position, Call("i64", (value,))),
+                (Name("work"), _whole(page.plan.checks[node]), position, Call("i64", (value,))),
             )
         ),
         Return(tuple(_nothing(r.node) for r in returned)),
@@ -246,7 +241,7 @@ def _nothing(node: Node) -> Expr:
     return Number(node.type.numpy.type(0).item(), node.dtype)
 
 
-OPAQUE: dict[type, Callable[[_Writer, Task], None]] = {
+OPAQUE: dict[type, Callable[[Page, Task], None]] = {
     Product: _product,
     Scatter: _scatter,
     Place: _place,

@@ -28,8 +28,13 @@ def extent(dim: Dim, sizes: Sizes) -> Expr:
     return (
         Number(dim, "i64")
         if not isinstance(dim, Size)
-        else total([(Name(n), c) for n, c in dim.terms], dim.const)
+        else total(_words(dim, sizes), dim.const)
     )
+
+
+def _words(size: Size, sizes: Sizes) -> list[tuple[Expr, int]]:
+    """The terms of a size, its names as the module spells them."""
+    return [(Name(sizes.word(name)), c) for name, c in size.terms]
 
 
 def total(terms: Iterable[tuple[Expr, int]], const: int = 0) -> Expr:
@@ -74,8 +79,8 @@ def offset_of(
 def _shift(along: Along, stride: int, sizes: Sizes, terms: dict[Expr, int]) -> int:
     offset = sizes.resolved(along.offset)
     if isinstance(offset, Size):
-        for name, c in offset.terms:
-            terms[Name(name)] = terms.get(Name(name), 0) + c * stride
+        for word, c in _words(offset, sizes):
+            terms[word] = terms.get(word, 0) + c * stride
         offset = offset.const
     return offset * stride
 
@@ -124,7 +129,7 @@ class Values:
         offset = self.sizes.resolved(along.offset)
         terms = [(name, along.scale)] if name is not None else []
         if isinstance(offset, Size):
-            terms += [(Name(n), c) for n, c in offset.terms]
+            terms += _words(offset, self.sizes)
             offset = offset.const
         return total(terms, offset)
 
@@ -162,8 +167,7 @@ class Values:
     def _filled(
         self, node: Node, expr: Any, operands: Sequence[Expr], dtypes: Sequence[str]
     ) -> Expr:
-        """The spelling with operands in place; one that stands in it twice gets a line of its own.
-        """
+        """The spelling with operands in place; one that stands in it twice gets a line of its own."""
         holes = [o if isinstance(o, Number) else Name(f"?{n}") for n, o in enumerate(operands)]
         inner = dtypes[-1] if dtypes else node.dtype
         shape = typed(as_expr(expr(*holes)), inner)

@@ -8,19 +8,22 @@ where the data do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphc.graph import INPUT, Graph
 from graphc.ops.spell import Reshape
-from graphc.types import Dim, Size, Type, bind
+from graphc.types import Dim, Size, Type, bind, named
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """`bound`: every named size's value, or its capacity for those in `running`."""
+    """`bound`: every named size's value, or its capacity for those in `running`; `words`: what
+    those are called in emitted code.
+    """
 
     bound: Mapping[str, int]
     running: frozenset[str] = frozenset()
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def capacity(self, dim: Dim) -> int:
         """The largest that a size may be."""
@@ -38,10 +41,12 @@ class Sizes:
             return dim
         total: Dim = dim.const
         for name, c in dim.terms:
-            total = total + (
-                Size(((name, 1),)) * c if name in self.running else self.bound[name] * c
-            )
+            total = total + (named(name) if name in self.running else self.bound[name]) * c
         return total
+
+    def word(self, name: str) -> str:
+        """What a size that comes at run time is called in emitted code."""
+        return self.words.get(name, name)
 
     @property
     def names(self) -> tuple[str, ...]:

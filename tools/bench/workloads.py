@@ -29,7 +29,9 @@ class Data(NamedTuple):
     batch: int = 1
 
     def head(self, rows: int | None) -> Data:
-        """The same with the first rows only, or all of them."""
+        """The same with the first rows only; None is all of them."""
+        if rows is None:
+            return self
         return self._replace(feeds={name: value[:rows] for name, value in self.feeds.items()})
 
 
@@ -74,7 +76,8 @@ def noise(rows: int, inputs: int, classes: int) -> Arrays:
     """Uniform inputs and random labels."""
     random = np.random.default_rng(0)
     x = random.random((rows, inputs), dtype=np.float32)
-    return {"X": x, "t": random.integers(0, classes, rows).astype(np.uint8)}
+    labels = random.integers(0, classes, rows)
+    return {"X": x, "t": labels.astype(np.min_scalar_type(classes - 1))}
 
 
 def learnable(rows: int, inputs: int, classes: int) -> Arrays:
@@ -82,7 +85,7 @@ def learnable(rows: int, inputs: int, classes: int) -> Arrays:
     random = np.random.default_rng(0)
     x = random.standard_normal((rows, inputs), dtype=np.float32)
     scores = x @ random.standard_normal((inputs, classes), dtype=np.float32)
-    return {"X": x, "t": scores.argmax(1).astype(np.uint8)}
+    return {"X": x, "t": scores.argmax(1).astype(np.min_scalar_type(classes - 1))}
 
 
 def dense_net(feeds: Feeds, rows: int, widths: Widths, batch: int, biases: bool) -> Data:
@@ -162,6 +165,6 @@ WORKLOADS: dict[str, Workload] = {
 # Adam divides a gradient by its own size, so an entry that is nothing but rounding moves as far as
 # any other, and so does one that a relu lets through in float32 and not in float64.  Such
 # differences grow: after 200 steps two right results may be half their change apart.  Therefore
-# `mlp_small` is checked on its first five steps, where they are a thousandth.  Its labels can be
-# learnt, so that no unit dies and leaves moments that decay into subnormal numbers, whose slowness
-# would be measured instead of the step.
+# `mlp_small` is checked on its first five steps, where right results are 1e-5 apart.  Its labels
+# can be learnt, so that no unit dies and leaves moments that decay into subnormal numbers, whose
+# slowness would be measured instead of the step.
