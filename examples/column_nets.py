@@ -1,8 +1,8 @@
-"""Nets of two and three layers on column vectors, with biases: A = tanh(W A + b), a column an
-example.
+"""Nets of two and three layers with biases on column vectors, an example a column: Z = W A + b and
+A = tanh(Z), in the last layer A = sigmoid(Z).
 
-The gradients are the lecture's: dZ = A - Y at the end, then dW = dZ A^T / m, db = sum(dZ) / m and
-dZ = W^T dZ * (1 - A**2) through each layer.
+The gradients are the lecture's: dZ = A - Y in the last layer and dZ = W^T dZ * (1 - A**2) in those
+before, a layer's W in the next one's dZ; then dW = dZ A^T / m and db = sum(dZ) / m.
 """
 
 from itertools import pairwise
@@ -21,7 +21,8 @@ def column_net(*sizes: int) -> gr.Graph:
         W = net.param(f"W{layer}", (outputs, inputs), init=gr.init.normal(0.5))
         b = net.param(f"b{layer}", (outputs, 1))
         Z = (W @ A + b).named(f"Z{layer}")
-        A = gr.tanh(Z).named(f"A{layer}")
+        last = layer == len(sizes) - 1
+        A = (gr.sigmoid if last else gr.tanh)(Z).named(f"A{layer}")
     gr.binary_cross_entropy(Z, Y).named("loss")
     return net
 

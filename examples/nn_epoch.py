@@ -2,6 +2,8 @@
 call: `nn_epoch(X, y, W1, W2)` changes W1 and W2 in place.
 """
 
+from __future__ import annotations
+
 from functools import cache
 
 import numpy as np
@@ -9,18 +11,24 @@ import numpy as np
 import graphc as gr
 
 
-@cache
-def training(inputs: int, hidden: int, classes: int, dtype: str) -> gr.Step:
-    """The training step of the net with these sizes; it is compiled once, for every batch size."""
+def two_layer_net(inputs: int, hidden: int, classes: int, dtype: str) -> gr.Graph:
+    """The net; its loss is the mean cross-entropy of the softmax of its scores."""
     net = gr.Graph("two_layer_net", dtype=dtype)
     X = net.input("X", ("batch", inputs))
     y = net.input("y", ("batch",), "uint8")
-    W1 = net.param("W1", (inputs, hidden))
-    W2 = net.param("W2", (hidden, classes))
+    W1 = net.param("W1", (inputs, hidden), init=gr.init.he_normal())
+    W2 = net.param("W2", (hidden, classes), init=gr.init.he_normal())
     Z1 = gr.relu(X @ W1).named("Z1")
     scores = (Z1 @ W2).named("scores")
-    loss = gr.cross_entropy(scores, y).named("loss")
-    return gr.compile_step(loss, optimizer=gr.optim.SGD(lr=0.1))
+    gr.cross_entropy(scores, y).named("loss")
+    return net
+
+
+@cache
+def training(*sizes: int, dtype: str) -> gr.Step:
+    """The training step of the net with these sizes, compiled once."""
+    net = two_layer_net(*sizes, dtype)
+    return gr.compile_step(net["loss"], optimizer=gr.optim.SGD(lr=0.1))
 
 
 def nn_epoch(
@@ -31,7 +39,7 @@ def nn_epoch(
     X (m, inputs), labels y (m,), W1 (inputs, hidden) and W2 (hidden, classes), which change in
     place. A last batch that is smaller is divided by its own size.
     """
-    step = training(*W1.shape, W2.shape[1], W1.dtype.name)
+    step = training(*W1.shape, W2.shape[1], dtype=W1.dtype.name)
     step.lr = lr
     step.params.update(W1=W1, W2=W2)
     step.epoch({"X": X, "y": y}, batch_size=batch, shuffle=False)

@@ -30,7 +30,9 @@ if __name__ == "__main__":
     by_hand = {"W": given["dD"] @ given["X"].T, "X": given["W"].T @ given["dD"]}
     for name, formula in (("W", "dD X^T"), ("X", "W^T dD")):
         error = abs(d[name] - by_hand[name]).max()
-        print(f"d{name} = {formula} has the shape {d[name].shape}, as {name} has; off by {error:.0e}")
+        print(
+            f"d{name} = {formula} has the shape {d[name].shape}, as {name} has; off by {error:.0e}"
+        )
 
     _, scaled = program({**given, "X": 1000 * given["X"]})
     print(f"inputs times 1000: gradients on the weights times {np.mean(scaled['W'] / d['W']):g}")

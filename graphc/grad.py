@@ -165,8 +165,9 @@ class Sweep:
         walls = [n for n in self.order if n not in behind and any(a in behind for a in n.args)]
         reached = w in self.order
         why = f"; {walls[0].label} lets no gradient through" if reached and walls else ""
+        loss = self.of.name or self.of.op.name
         return GraphError(
-            f"it does not influence {self.of.name or self.of.op.name!r}, so its gradient would be zero{why}",
+            f"it does not influence {loss!r}, so its gradient would be zero{why}",
             subject=w.label, code="G506",
             hint="leave it out of wrt, or allow it with disconnected='zero'",
         )  # fmt: skip

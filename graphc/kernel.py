@@ -2,8 +2,9 @@
 loop each.
 
     module = Kernel*
-    stmt   = Let(name, expr) | Store(buffer, index, expr) | Add(target, expr) | Loop(index, lo, hi, step, body)
-           | While(condition, body) | If(condition, body) | Run(call) | Barrier() | Return(exprs) | Remark(text)
+    stmt   = Let(names, expr) | Store(target, expr) | Add(target, expr) | Run(call)
+           | Loop(index, lo, hi, step, body) | While(condition, body) | If(condition, body)
+           | Barrier() | Return(exprs) | Remark(text)
 
 Each statement that computes carries the tag of its stage: (k) forward, d(k) backward, u update.
 """

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import networkx as nx
 import pytest
@@ -14,11 +15,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "graphc"
 
-# From the ground up. A module imports from lower floors and, on its own, from what is left of it.
+# From the ground up. A module imports from lower floors and, on its own, from what is left of it;
+# what is imported for annotations alone, and so never runs, may stand anywhere on its own floor.
 # fmt: off
 FLOORS = (
     ("errors", "types", "place", "init", "expr", "literal"),                         # F0
-    ("node", "graph", "joint", "written", "show", "handbuilt", "said", "exchange", "define"),  # F1
+    ("node", "graph", "joint", "written", "show",                                    # F1
+     "handbuilt", "said", "exchange", "define"),
     ("ops", "interpret"),                                                            # F2
     ("grad", "gate"),                                                                # F3
     ("rules",),                                                                      # F4
@@ -32,7 +35,8 @@ FLOORS = (
     ("__init__", "__main__"),
 )
 # fmt: on
-HEIGHT = {name: height for height, name in enumerate(n for floor in FLOORS for n in floor)}
+FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+HEIGHT = {name: height for height, name in enumerate(FLOOR)}
 
 LAYOUT = {"LICENSE", "README.md", "examples", "graphc", "pyproject.toml", "tests", "tools"}
 
@@ -51,12 +55,33 @@ def part(module: str) -> str:
     return [*module.split("."), "__init__"][1]
 
 
-def imported(module: str) -> Iterator[tuple[str, int]]:
-    """Every module of graphc that a module imports, also inside its functions, with the line."""
-    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+class Import(NamedTuple):
+    """One import within the package."""
+
+    who: str
+    whom: str
+    line: int
+    runs: bool  # false under `if TYPE_CHECKING:`
+
+    def is_upward(self) -> bool:
+        """Whether it points up the house."""
+        who, whom = part(self.who), part(self.whom)
+        return HEIGHT[who] < HEIGHT[whom] if self.runs else FLOOR[who] < FLOOR[whom]
+
+    def __str__(self) -> str:
+        place = f"{FILES[self.who].relative_to(ROOT)}:{self.line}"
+        return f"{place}: {part(self.who)} imports {self.whom}, which is above it"
+
+
+def imported(module: str) -> Iterator[Import]:
+    """Every module of graphc that a module imports, also inside its functions."""
+    nodes = list(ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))))
+    guards = [n for n in nodes if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    typed = {inner for guard in guards for line in guard.body for inner in ast.walk(line)}
+    for node in nodes:
         for name in targets(module, node):
             if name.split(".")[0] == "graphc":
-                yield name, getattr(node, "lineno", 0)
+                yield Import(module, name, getattr(node, "lineno", 0), node not in typed)
 
 
 def targets(module: str, node: ast.AST) -> list[str]:
@@ -85,9 +110,9 @@ def origin(module: str, node: ast.ImportFrom) -> str:
     return ".".join([*above, *filter(None, [node.module])])
 
 
-def edges() -> Iterator[tuple[str, str, int]]:
-    """Every import within the package: who, whom, on which line."""
-    return ((module, name, line) for module in FILES for name, line in imported(module))
+def edges() -> Iterator[Import]:
+    """Every import within the package."""
+    return (found for module in FILES for found in imported(module))
 
 
 def test_every_module_has_its_place_on_the_list_of_floors() -> None:
@@ -98,27 +123,37 @@ def test_every_module_has_its_place_on_the_list_of_floors() -> None:
 
 
 def test_imports_only_go_down() -> None:
-    upward = [
-        f"{FILES[who].relative_to(ROOT)}:{line}: {part(who)} imports {whom}, which is above it"
-        for who, whom, line in edges()
-        if HEIGHT[part(who)] < HEIGHT[part(whom)]
-    ]
+    upward = [str(found) for found in edges() if found.is_upward()]
     assert not upward, "\n".join(upward)
 
 
 def test_no_circle_of_imports_stands_on_one_floor() -> None:
-    graph = nx.DiGraph((who, whom) for who, whom, _ in edges() if who != whom and whom in FILES)
+    graph = nx.DiGraph((found.who, found.whom) for found in edges() if found.runs)
     circles = [sorted(group) for group in nx.strongly_connected_components(graph) if len(group) > 1]
     assert not circles, f"these modules import each other: {circles}"
 
 
 def test_lazy_and_relative_imports_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = ("from . import arith", "from ..compile import go", "import_module('graphc.cli')")
+    lines = ("from .arith import add", "from ..grad import backward", "import_module('graphc.cli')")
     text = "\n    ".join(["def lazy():", *lines])
     (tmp_path / "new.py").write_text(text, encoding="utf-8")
     monkeypatch.setitem(FILES, "graphc.ops.new", tmp_path / "new.py")
     found = list(imported("graphc.ops.new"))
-    assert found == [("graphc.ops.arith", 2), ("graphc.compile", 3), ("graphc.cli", 4)]
+    assert [(f.whom, f.line) for f in found] == [
+        ("graphc.ops.arith", 2),
+        ("graphc.grad", 3),
+        ("graphc.cli", 4),
+    ]
+    assert [f.is_upward() for f in found] == [False, True, True]
+
+
+def test_annotations_may_name_their_own_floor_but_none_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "if TYPE_CHECKING:\n    from graphc.show import text\n    from graphc.grad import grad"
+    (tmp_path / "node.py").write_text(text, encoding="utf-8")
+    monkeypatch.setitem(FILES, "graphc.node", tmp_path / "node.py")
+    assert [f.is_upward() for f in imported("graphc.node")] == [False, True]
 
 
 def test_top_level_holds_what_was_agreed_and_nothing_else() -> None:

@@ -52,7 +52,7 @@ def _row(plan: Plan, node: Node) -> int:
 def _epoch(
     plan: Plan, step: Kernel, rows: list[Node], ident: Callable[[Node], str], shuffled: bool
 ) -> Text:
-    batch = plan.sizes.names[0]
+    batch = plan.sizes.word(plan.sizes.names[0])
     data = {ident(n): n for n in rows}
     inputs = [p for p in step.params if p.kind != "size"]
     extra = (

@@ -1,7 +1,8 @@
 """Nodes to identifiers: the user's names where there are any, `d_` before what a gradient belongs
 to, else the operation.
 
-A sum of gradient terms keeps one name while it grows, so that its lines read `d_x = ...` and `d_x += ...`.
+A sum of gradient terms keeps one name while it grows, so that its lines read `d_x = ...` and
+`d_x += ...`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from collections.abc import Iterable
 
 from graphc.emit.names import Names
 from graphc.graph import Graph, Node
-from graphc.ops.spell import Check
-from graphc.plan.access import resolve
+from graphc.plan.access import unchecked
 
 LONGEST = 18
 FAR = 40
@@ -39,8 +39,7 @@ class Idents:
 
     def __call__(self, node: Node) -> str:
         """The identifier of a node."""
-        while isinstance(node.op.spell, Check):
-            node = resolve(node.args[0]).base
+        node = unchecked(node)
         if node not in self.known:
             self.known[node] = self._growing(node) or self._fresh(node)
         return self.known[node]

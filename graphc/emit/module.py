@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from graphc.emit.epoch import epochs
 from graphc.emit.idents import Idents
 from graphc.emit.names import Names
-from graphc.emit.printer import WIDTH, number, primitives, printed, source
+from graphc.emit.printer import WIDTH, number, printed, source
 from graphc.expr import Number
 from graphc.graph import Node
 from graphc.joint import Joint
 from graphc.kernel import Kernel, Param, Tag
-from graphc.lower.loops import Labels, lower
+from graphc.lower.loops import lower
+from graphc.lower.page import Labels
+from graphc.lower.values import LETTERS
 from graphc.plan.access import resolve
 from graphc.plan.plan import Part, Plan
 from graphc.plan.tasks import Task
@@ -83,23 +85,25 @@ class Function:
 
 @dataclass(frozen=True)
 class Emitted:
-    """The text of a module, the text of each kernel in it, and the functions that Python may call.
+    """The text of a module, the text of each kernel in it, the functions that Python may call, and
+    what inputs and sizes are called there.
     """
 
     text: str
     parts: dict[str, str]
     doors: dict[str, Function]
     inputs: dict[Node, str]
+    sizes: dict[str, str]
 
 
 def emit(
     joint: Joint, plan: Plan, prelude: str, exports: Sequence[str], *, lines: bool = False
 ) -> Emitted:
     """The module of a plan, over a prelude of this text that exports these names."""
-    reserved = {*FIXED, *exports}
+    reserved = {*FIXED, *_letters(plan), *exports}
     names = Names(reserved)
-    for size in plan.sizes.names:
-        names.fresh(size)
+    words = {size: names.fresh(size) for size in plan.sizes.names}
+    plan = replace(plan, sizes=replace(plan.sizes, words=words))
     slots = [s for p in plan.parts.values() for s in p.slots.values()]
     registers = {s.node for s in slots} - {s.node for s in slots if s.arena}
     ident = Idents(joint.graph, names, {s.node for s in slots}, registers)
@@ -119,8 +123,14 @@ def emit(
     head = header(plan, lines)
     inputs = {n: ident(n) for part in plan.parts.values() for n in part.inputs}
     body = "\n\n\n".join([*parts.values(), *door_texts])
-    imported = _imports(kernels, body, exports, prelude)
-    return Emitted(f"{head}\n{imported}\n\n\n{body}\n", parts, doors, inputs)
+    imported = _imports(body, exports, prelude)
+    return Emitted(f"{head}\n{imported}\n\n\n{body}\n", parts, doors, inputs, words)
+
+
+def _letters(plan: Plan) -> tuple[str, ...]:
+    """The variables of all loops there are."""
+    tasks = [t for part in plan.parts.values() for t in part.nest.tasks.order]
+    return LETTERS[: max((len(t.loops) for t in tasks), default=0)]
 
 
 def prelude_name(prelude: str) -> str:
@@ -128,10 +138,10 @@ def prelude_name(prelude: str) -> str:
     return f"graphc_prelude_{sha256(prelude.encode()).hexdigest()[:12]}"
 
 
-def _imports(kernels: dict[str, Kernel], body: str, exports: Sequence[str], prelude: str) -> str:
-    words = set().union(*(primitives(k.body) for k in kernels.values()))
-    words |= set(re.findall(r"\b(\w+)\(", body))
-    used = sorted({"FLAGS", "njit"} | (words & set(exports)))
+def _imports(body: str, exports: Sequence[str], prelude: str) -> str:
+    """The import lines: what the body calls of the prelude, and the constants of math that it names."""
+    called = {"FLAGS", "njit", *re.findall(r"\b(\w+)\(", body)}
+    used = [name for name in sorted(called) if name in exports]
     constants = [w for w in ("inf", "nan") if re.search(rf"\b{w}\b", body)]
     lines = [f"from math import {', '.join(constants)}", ""] if constants else []
     return "\n".join([*lines, f"from {prelude_name(prelude)} import {_wrapped(used)}"])

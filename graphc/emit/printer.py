@@ -7,11 +7,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from graphc.expr import Call, Expr, Item, Number, text
+from graphc.expr import Expr, Number, text
 from graphc.kernel import Add, If, Kernel, Let, Loop, Remark, Return, Run, Stmt, Store, Tag, While
 
 WIDTH = 100
@@ -176,30 +175,3 @@ def _is_told(line: Line) -> bool:
     """Whether the code says itself what the stage is."""
     assert line.tag is not None
     return line.tag.text.replace(" ", "") in line.code.replace(" ", "")
-
-
-def primitives(statements: Iterable[Any]) -> set[str]:
-    """The names of all functions that the statements call."""
-    found: set[str] = set()
-    stack: list[Any] = list(statements)
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Call):
-            found.add(item.function)
-        if isinstance(item, Number):
-            found.add(number(item).split("(")[0])
-            found |= {w for w in ("nan", "inf") if w in number(item)}
-        if isinstance(item, Item):
-            stack.append(item.index)
-            continue
-        stack += _inside(item)
-    return found
-
-
-def _inside(item: Any) -> list[Any]:
-    if isinstance(item, tuple):
-        return list(item)
-    fields = getattr(item, "__dataclass_fields__", {})
-    return [
-        value for f in fields if not isinstance(value := getattr(item, f), (str, int, float, Tag))
-    ]

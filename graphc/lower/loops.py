@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphc.expr import Binary, Call, Expr, Item, Name, Number
+from graphc.expr import Binary, Call, Expr, Item, Name, Number, text
 from graphc.graph import Node
 from graphc.kernel import Add, Kernel, Let, Loop, Param, Remark, Return, Run, Stmt, Store
 from graphc.lower.opaque import OPAQUE, accumulate
@@ -317,8 +317,8 @@ def _view(
 ) -> Let:
     place = Call(f"at_{dtype}", (Name(arena), Number(offset, "i64")))
     slot = writer.part.slots[node]
-    long = [writer.sizes.resolved(d) for d in node.shape if d != 1][slot.depth :]
-    shape = f"[{','.join(map(str, long))}]" if long else ""
+    long = [extent(d, writer.sizes) for d in node.shape if d != 1][slot.depth :]
+    shape = f"[{','.join(map(text, long))}]" if long else ""
     return Let(names, place, None, f"{dtype}{shape}")
 
 

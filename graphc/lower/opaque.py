@@ -11,7 +11,7 @@ from graphc.expr import Binary, Call, Expr, Item, Name, Number, Unary
 from graphc.graph import Node
 from graphc.kernel import Add, If, Let, Loop, Return, Run, Stmt, Store
 from graphc.lower.page import Page
-from graphc.lower.values import LETTERS, cast, extent, never_negative, offset_of, places, total
+from graphc.lower.values import LETTERS, cast, extent, never_negative, offset_of, places, total, words
 from graphc.ops.spell import Along, Check, Place, Product, Scatter
 from graphc.plan.access import Access, identity, resolve
 from graphc.plan.memory import row_major
@@ -123,7 +123,7 @@ def _count(page: Page, node: Node) -> Dim:
     stride.
     """
     if any(page.sizes.literal(d) is None for d in node.shape[1:]):
-        return page.sizes.capacity(product(node.shape))
+        return product([_cap(page, d) for d in node.shape])
     return product([page.sizes.resolved(d) for d in node.shape])
 
 
@@ -176,7 +176,7 @@ def _piece(
         if isinstance(begin, int):
             const += begin * stride
         else:
-            terms += [(Name(name), c * stride) for name, c in begin.terms]
+            terms += [(name, c * stride) for name, c in words(begin, page.sizes)]
             const += begin.const * stride
         loop = variable(axis)
         terms += [(loop, step * stride)] if loop is not None else []
@@ -199,14 +199,37 @@ def _check(page: Page, task: Task) -> None:
     node = task.node
     access = resolve(node.args[0])
     low, high = (extent(node.attrs[k], page.sizes) for k in ("low", "high"))
-    count = extent(product([page.sizes.resolved(d) for d in node.shape]), page.sizes)
-    begin = offset_of(access, page.part.slots[access.base], page.sizes, lambda _: None)
+    cut = _run_from(page, node)
+    rows = [axis for axis in range(cut) if node.shape[axis] != 1]
+    letters: dict[int, Expr] = {a: Name(x) for a, x in zip(rows, LETTERS, strict=False)}
+    count = extent(product([page.sizes.resolved(d) for d in node.shape[cut:]]), page.sizes)
+    begin = offset_of(access, page.part.slots[access.base], page.sizes, letters.get)
     name = page.labels.ident(access.base)
     buffer: Expr = Name(name) if begin == _whole(0) else Call("shift", (Name(name), begin))
     bad = page.labels.fresh("bad")
     item = Item(name, Name(bad) if begin == _whole(0) else Binary("+", Name(bad), begin))
-    page.lines.append(Let((bad,), Call("outside", (buffer, count, low, high)), page.tag))
-    page.lines.append(If(Binary(">=", Name(bad), _whole(0)), _leave(page, node, Name(bad), item)))
+    position = _linear([(letters[a], extent(node.shape[a], page.sizes)) for a in rows], bad, count)
+    first = Let((bad,), Call("outside", (buffer, count, low, high)), page.tag)
+    found = If(Binary(">=", Name(bad), _whole(0)), _leave(page, node, position, item))
+    page.lines += _loops(page, [node.shape[a] for a in rows], [first, found])
+
+
+def _run_from(page: Page, node: Node) -> int:
+    """The axis from which on a value's elements lie one by one: rows of a size that comes at run
+    time may be shorter than their stride.
+    """
+    loose = [axis for axis, d in enumerate(node.shape) if page.sizes.literal(d) is None]
+    return max(loose, default=0)
+
+
+def _linear(rows: Sequence[tuple[Expr, Expr]], last: str, count: Expr) -> Expr:
+    """The position in row-major order of element `last` of a row of `count`."""
+    if not rows:
+        return Name(last)
+    at = rows[0][0]
+    for letter, size in rows[1:]:
+        at = at * size + letter
+    return at * count + Name(last)
 
 
 def _check_scalar(page: Page, task: Task) -> None:

@@ -1,4 +1,4 @@
-"""The page that a kernel is written on: what plan it follows, the lines so far, what stands in variables."""
+"""The page that a kernel is written on: its plan, the lines so far, what stands in variables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Labels:
 
 
 class Page:
-    """One kernel while it is written; `local` has the elements that are in variables at this place."""
+    """One kernel while it is written; `local` has the elements that are in variables here."""
 
     def __init__(self, plan: Plan, part: Part, labels: Labels) -> None:
         self.plan, self.part, self.labels = plan, part, labels

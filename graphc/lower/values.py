@@ -28,11 +28,11 @@ def extent(dim: Dim, sizes: Sizes) -> Expr:
     return (
         Number(dim, "i64")
         if not isinstance(dim, Size)
-        else total(_words(dim, sizes), dim.const)
+        else total(words(dim, sizes), dim.const)
     )
 
 
-def _words(size: Size, sizes: Sizes) -> list[tuple[Expr, int]]:
+def words(size: Size, sizes: Sizes) -> list[tuple[Expr, int]]:
     """The terms of a size, its names as the module spells them."""
     return [(Name(sizes.word(name)), c) for name, c in size.terms]
 
@@ -79,7 +79,7 @@ def offset_of(
 def _shift(along: Along, stride: int, sizes: Sizes, terms: dict[Expr, int]) -> int:
     offset = sizes.resolved(along.offset)
     if isinstance(offset, Size):
-        for word, c in _words(offset, sizes):
+        for word, c in words(offset, sizes):
             terms[word] = terms.get(word, 0) + c * stride
         offset = offset.const
     return offset * stride
@@ -129,7 +129,7 @@ class Values:
         offset = self.sizes.resolved(along.offset)
         terms = [(name, along.scale)] if name is not None else []
         if isinstance(offset, Size):
-            terms += _words(offset, self.sizes)
+            terms += words(offset, self.sizes)
             offset = offset.const
         return total(terms, offset)
 
@@ -156,7 +156,7 @@ class Values:
         wanted = spell.operands(tuple(a.type for a in node.args), node.type)
         pairs = [(a, self.operand(a, task, domain)) for a in node.args]
         operands = [cast(value, dtype) for (_, value), dtype in zip(pairs, wanted, strict=True)]
-        return self._filled(node, spell.expr, operands, wanted), node.dtype
+        return fitted(self._filled(node, spell.expr, operands, wanted), node.dtype), node.dtype
 
     def plain(self, value: Any) -> Any:
         """An attribute with its sizes as expressions or numbers."""
@@ -170,7 +170,7 @@ class Values:
         """The spelling with operands in place; one that stands in it twice gets a line of its own."""
         holes = [o if isinstance(o, Number) else Name(f"?{n}") for n, o in enumerate(operands)]
         inner = dtypes[-1] if dtypes else node.dtype
-        shape = typed(as_expr(expr(*holes)), inner)
+        shape = divided(typed(as_expr(expr(*holes)), inner))
         uses = _uses(shape)
         filled: dict[str, Expr] = {}
         for n, (arg, operand) in enumerate(zip(node.args, operands, strict=True)):
@@ -187,6 +187,8 @@ class Values:
     def _gather(self, node: Node, task: Task, domain: tuple[Dim, ...]) -> Typed:
         x, *indices = node.args
         *counted, source = gather_reads(node)
+        if all(x.shape[axis] == 1 for axis in range(len(indices))):
+            return self.element(source, task)
         slot = self.slots[source.base]
         index = offset_of(source, slot, self.sizes, self.variable(task))
         strides = _by_axis(source, places(source, slot, self.sizes))
@@ -233,6 +235,23 @@ def cast(value: Typed, dtype: str) -> Expr:
     if isinstance(expr, Number):
         return Number(Type(dtype).numpy.type(expr.value).item(), dtype)
     return Call("boolean" if dtype == "bool" else dtype, (expr,))
+
+
+NARROW = frozenset(("i8", "i16", "i32", "u8", "u16", "u32"))
+"""Integers that compiled code computes with in 64 bits."""
+
+
+def fitted(e: Expr, dtype: str) -> Expr:
+    """The expression in a narrow integer type wraps around as NumPy's numbers do."""
+    wide = dtype in NARROW and isinstance(e, (Binary, Unary))
+    return Call(dtype, (e,)) if wide else e
+
+
+def divided(e: Expr) -> Expr:
+    """A division by a literal zero as NumPy's numbers do it: Python's own raise."""
+    if isinstance(e, Binary) and e.op == "/" and e.right == Number(0, "f64"):
+        return Binary("/", e.left, Call("f64", (e.right,)))
+    return e
 
 
 def typed(e: Expr, dtype: str) -> Expr:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.graph import Node
-from graphc.ops.spell import Along, Reshape, View
+from graphc.ops.spell import Along, Check, Reshape, View
 from graphc.types import Dim
 
 
@@ -62,6 +62,13 @@ def is_view(node: Node) -> bool:
     return isinstance(node.op.spell, (View, Reshape)) and not (
         node.op.effect == "name" and not node.shape
     )
+
+
+def unchecked(base: Node) -> Node:
+    """The value whose memory a checked index lies in; any other value itself."""
+    while isinstance(base.op.spell, Check):
+        base = resolve(base.args[0]).base
+    return base
 
 
 def identity(rank: int) -> tuple[Along, ...]:

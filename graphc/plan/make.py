@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from graphc.graph import CONST, INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
-from graphc.plan.access import resolve
+from graphc.plan.access import resolve, unchecked
 from graphc.plan.fuse import fuse
-from graphc.plan.memory import ALIGN, HEADER, Slot, argument, laid_out, place
+from graphc.plan.memory import ALIGN, HEADER, Slot, argument, laid_out, lying, place
 from graphc.plan.plan import Part, Plan, Result, Stage
 from graphc.plan.sizes import Sizes
 from graphc.plan.tasks import Tasks, tasks
@@ -35,11 +35,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Wish:
-    """One kernel to plan: its name, its results by name, and values it finds in `work`."""
+    """One kernel to plan: its name, its results by name, the values it leaves in `work`, and those
+    that the kernel it goes on from has left there (None where it starts afresh).
+    """
 
     name: str
     results: tuple[tuple[str, Node], ...]
-    given: tuple[Node, ...] = ()
+    given: tuple[Node, ...] | None = None
     kept: tuple[Node, ...] = ()
     updates: bool = False
 
@@ -97,7 +99,14 @@ def _outs(wishes: Sequence[Wish], sizes: Sizes) -> tuple[dict[Node, Slot], int]:
 
 
 def _handed(wish: Wish, kept: Mapping[Node, Slot]) -> dict[Node, Slot]:
-    return {n: kept[n] for n in (*wish.given, *wish.kept) if n in kept}
+    return {n: kept[n] for n in (*(wish.given or ()), *wish.kept) if n in kept}
+
+
+def _passed(joint: Joint, wish: Wish) -> list[Node]:
+    """The indices that the kernel before has checked."""
+    if wish.given is None:
+        return []
+    return [n for n in joint.graph.nodes if n.op.effect == "assert" and n.backward_of is None]
 
 
 def _part(
@@ -108,7 +117,10 @@ def _part(
         *wish.kept,
         *(joint.updates.values() if wish.updates else ()),
     ]
-    found = tasks(joint, targets, wish.given, wish.updates, options.absorb)
+    passed = _passed(joint, wish)
+    fixed = {**fixed, **lying(passed, fixed, sizes)}
+    given = (*(wish.given or ()), *passed)
+    found = tasks(joint, targets, given, wish.updates, options.absorb)
     nest = fuse(found, options.fuse)
     slots, work, apart = place(nest, fixed, sizes, reuse=options.reuse, start=begin)
     everything = {**fixed, **slots}
@@ -125,7 +137,7 @@ def _used(found: Tasks, wish: Wish) -> set[Node]:
         used.add(task.node)
         used.update(a.base for a in task.reads)
         used |= {task.state} if task.state is not None else set()
-    return used
+    return used | {unchecked(n) for n in used}
 
 
 def saved(joint: Joint) -> tuple[Node, ...]:
@@ -136,8 +148,8 @@ def saved(joint: Joint) -> tuple[Node, ...]:
     found: dict[Node, None] = {}
     for node in joint.graph.order(*targets):
         if node.backward_of is not None:
-            bases = [resolve(a).base for a in node.args]
-            found.update(dict.fromkeys(b for b in bases if b.backward_of is None and not b.is_leaf))
+            bases = [unchecked(resolve(a).base) for a in node.args]
+            found.update(dict.fromkeys(b for b in bases if b.backward_of is None and b.args))
     found.update(dict.fromkeys(t for t in targets if t.backward_of is None and not t.is_leaf))
     return tuple(found)
 

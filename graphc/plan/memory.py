@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from graphc.graph import CONST, INPUT, Node
 from graphc.ops.spell import Check
-from graphc.plan.access import resolve
+from graphc.plan.access import unchecked
 from graphc.plan.fuse import Nest, Path, shared
 from graphc.plan.sizes import Sizes
 from graphc.plan.tasks import Task
@@ -123,23 +123,20 @@ def place(
     taken = _taken(fixed, nest)
     end = _pack(heads, taken if reuse else [], start, reuse)
     slots = {m: _slot(buffers[m], head.offset, sizes) for head in heads for m in head.members}
-    slots |= _checked(nest, {**fixed, **registers, **slots}, sizes)
+    checks = [t.node for t in nest.tasks.order if isinstance(t.node.op.spell, Check)]
+    slots |= lying(checks, {**fixed, **registers, **slots}, sizes)
     apart = start + sum(aligned(life.nbytes) for life in buffers.values())
     return {**registers, **slots}, max([end, *(t.offset + aligned(t.nbytes) for t in taken)]), apart
 
 
-def _checked(nest: Nest, slots: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Slot]:
-    """Indices that passed a check lie where they lay before."""
-    found: dict[Node, Slot] = {}
-    for task in nest.tasks.order:
-        if isinstance(task.node.op.spell, Check) and task.node not in found:
-            base = task.reads[0].base
-            slot = found.get(base) or slots.get(base) or Slot(base, "")
-            arena = slot.arena if task.node.shape else ""
-            found[task.node] = Slot(
-                task.node, arena, slot.offset, _whole_strides(task.node, sizes), 0, 0
-            )
-    return found
+def lying(
+    checks: Iterable[Node], slots: Mapping[Node, Slot], sizes: Sizes
+) -> dict[Node, Slot]:
+    """The slots of indices that passed a check: they lie where they lay before."""
+    origins = {n: slots[unchecked(n)] for n in checks if unchecked(n) in slots}
+    return {
+        n: Slot(n, slot.arena, slot.offset, _whole_strides(n, sizes)) for n, slot in origins.items()
+    }
 
 
 def _axes(node: Node) -> int:
@@ -184,9 +181,8 @@ def readers_of(nest: Nest) -> dict[Node, list[Task]]:
 def _origins(base: Node) -> Iterator[Node]:
     """A value, and what it was before it was checked."""
     yield base
-    while isinstance(base.op.spell, Check):
-        base = resolve(base.args[0]).base
-        yield base
+    if isinstance(base.op.spell, Check):
+        yield unchecked(base)
 
 
 def _life(task: Task, readers: list[Task], nest: Nest, sizes: Sizes) -> Life:
@@ -280,7 +276,7 @@ def _may_overwrite(
     for reader in readers:
         inside = loop is not None and loop in nest.path[reader]
         late = nest.leaf[reader].time > time
-        exact = all(a.exact(task.loops) for a in reader.reads if a.base is other.node)
+        exact = all(a.exact(reader.loops) for a in reader.reads if a.base is other.node)
         if late or (inside and not (exact and not reader.opaque)):
             return False
     return True

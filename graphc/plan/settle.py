@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from graphc.graph import Node
+from graphc.graph import CONST, Node
 from graphc.joint import Joint
 from graphc.ops.arith import cast, copy
 from graphc.ops.spell import Check, Gather, Product, Reshape
@@ -71,9 +71,14 @@ def _gather(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
 
 def _check(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
     (index,) = args
-    if not index.shape:
-        return args
-    return args if in_order(index) and not _scalar(index) else (_copied(index),)
+    base = resolve(index).base
+    lies = (in_order(index) and not _scalar(index)) if index.shape else not base.shape
+    return args if lies and not _is_placeless(base) else (_copied(index),)
+
+
+def _is_placeless(base: Node) -> bool:
+    """Whether a value is never stored: a count, a size, or a constant of one element."""
+    return not base.args and (not base.is_leaf or (base.op is CONST and base.value.size == 1))
 
 
 def _result(node: Node) -> Node:

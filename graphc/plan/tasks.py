@@ -285,7 +285,7 @@ def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node], absorb: boo
     }
     stores = [_store(state, value, made, value in alone) for state, value in joint.updates.items()]
     stores = [
-        _absorbing(store, made, wanted) if absorb and store.node in alone else store
+        _absorbing(store, made, wanted, joint.updates) if absorb and store.node in alone else store
         for store in stores
     ]
     for value in alone:
@@ -299,7 +299,9 @@ def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node], absorb: boo
     return stores
 
 
-def _absorbing(store: Task, made: dict[Node, Task], wanted: set[Node]) -> Task:
+def _absorbing(
+    store: Task, made: dict[Node, Task], wanted: set[Node], states: Iterable[Node]
+) -> Task:
     """The store as a product that adds itself to the state, where it has that form and BLAS would
     do the product.
     """
@@ -307,10 +309,24 @@ def _absorbing(store: Task, made: dict[Node, Task], wanted: set[Node]) -> Task:
     found = absorbed(store.state, store.node)
     if found is None or found.product in wanted or not made[found.product].opaque:
         return store
+    if not _is_free(found, store, made, states):
+        return store
     del made[found.product]
     return Task(
         store.node, store.domain, found.reads(), opaque=True, state=store.state, absorbs=found
     )
+
+
+def _is_free(
+    found: Absorbed, store: Task, made: dict[Node, Task], states: Iterable[Node]
+) -> bool:
+    """Whether the product reads no state that changes, what it is scaled to is not wanted itself,
+    and the factor is there.
+    """
+    bases = {resolve(a).base for a in found.product.args}
+    factor = resolve(found.factor).base
+    there = factor.is_leaf or factor in made
+    return there and bases.isdisjoint(states) and store.node.args[1] not in made
 
 
 def _only_stored(
@@ -326,10 +342,13 @@ def _only_stored(
 
 
 def _reads_states(joint: Joint, task: Task) -> bool:
-    """Whether it reads another state that changes too: then it is computed before any is stored."""
-    states = set(joint.updates)
-    mine = {s for s, v in joint.updates.items() if v is task.node}
-    return any(a.base in states - mine for a in task.reads)
+    """Whether it reads another state that changes too, or its own at another place: then it is
+    computed before any is stored.
+    """
+    changing = [a for a in task.reads if a.base in joint.updates]
+    return any(
+        joint.updates[a.base] is not task.node or not a.exact(task.loops) for a in changing
+    )
 
 
 def _store(state: Node, value: Node, made: dict[Node, Task], alone: bool) -> Task:

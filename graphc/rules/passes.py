@@ -99,10 +99,10 @@ def _is_foldable(walk: Walk, node: Node, args: tuple[Node, ...]) -> bool:
     if not args or node.op.effect or node in walk.kept or len(node.types) != 1:
         return False
     values = [v for v in map(constant_of, args) if v is not None]
-    size = node.type.size
-    if len(values) < len(args) or not isinstance(size, int):
+    if len(values) < len(args) or node.type.names():
         return False
-    return size <= min(FOLDED, max(v.size for v in values))
+    size = node.type.size
+    return isinstance(size, int) and size <= min(FOLDED, max(v.size for v in values))
 
 
 def expand(joint: Joint) -> Joint:

@@ -49,8 +49,9 @@ class Door:
         for node, dim in self.needs:
             if bind(dim, sizes) < 0:
                 told = ", ".join(f"{name} = {sizes[name]}" for name in dim.names)
+                shape = shape_text(node.args[0].shape)
                 raise ShapeError(
-                    f"the slice reaches beyond its argument of shape {shape_text(node.args[0].shape)} where {told}",
+                    f"the slice reaches beyond its argument of shape {shape} where {told}",
                     subject=node.label, code="G306",
                 )  # fmt: skip
         return sizes
@@ -84,8 +85,9 @@ class Door:
         if array.ndim != node.ndim or any(
             isinstance(d, int) and d != n for d, n in zip(node.shape, array.shape, strict=True)
         ):
+            declared, fed = shape_text(node.shape), shape_text(array.shape)
             raise ShapeError(
-                f"input {name!r} is declared {shape_text(node.shape)} but was fed an array of shape {shape_text(array.shape)}",
+                f"input {name!r} is declared {declared} but was fed an array of shape {fed}",
                 subject=_at(node), code="G304",
             )  # fmt: skip
         return np.ascontiguousarray(array) if array.ndim else array
@@ -103,8 +105,9 @@ class Door:
         if array.dtype == wanted:
             return array
         if not _may_cast(array, wanted):
+            fed = f"{array.dtype} of shape {shape_text(array.shape)}"
             raise DTypeError(
-                f"input {name!r} is {wanted} but was fed {array.dtype} of shape {shape_text(array.shape)}", code="G203",
+                f"input {name!r} is {wanted} but was fed {fed}", code="G203",
                 hint=f"feed x.astype(np.{wanted})",
             )  # fmt: skip
         return self._converted(name, array, wanted, isinstance(value, (np.ndarray, np.generic)))
@@ -121,7 +124,8 @@ class Door:
         if strong and name not in self.said and array.dtype.kind == "f" and array.ndim:
             self.said.add(name)
             warnings.warn(
-                f"input {name!r} is {wanted} but is fed {array.dtype}: each call casts {array.nbytes} bytes",
+                f"input {name!r} is {wanted} but is fed {array.dtype}: "
+                f"each call casts {array.nbytes} bytes",
                 stacklevel=6,
             )
         return cast

@@ -118,6 +118,7 @@ class Program:
 
     def forward(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
         """The forward sweep alone; its tape is this thread's until its next forward."""
+        self._local.tape = None  # a sweep that fails has written over it
         values = self._run("forward", self._merged(feeds, named), tape=True)
         return self._outputs(values)
 
@@ -171,10 +172,10 @@ class Program:
         """Every argument that a kernel of this specialisation may take, by its name in the module.
         """
         plan = special.plan
-        made: dict[str, Any] = dict(sizes)
+        made: dict[str, Any] = {special.emitted.sizes.get(n, n): v for n, v in sizes.items()}
         for node, ident in special.emitted.inputs.items():
             array = arrays[node.name or ""]
-            made[ident] = array if node.shape else array.item()
+            made[ident] = array if node.shape else _scalar(array, special.jit)
         made["state"], made["data"] = self._state.bytes, special.data
         made["work"] = self.workspace(special)
         if plan.feed:
@@ -221,10 +222,11 @@ class Program:
             if r.returned:
                 values.append(_number(next(scalars)))
                 continue
-            arena = out if r.slot.arena == "out" else self.workspace(special).copy()
+            arena = out if r.slot.arena == "out" else self.workspace(special)
             array = view(
                 arena, r.slot.offset, r.node.type.numpy, bind_shape(r.node.shape, bound_sizes)
             )
+            array = array if arena is out else array.copy()
             values.append(array if array.ndim else array.item())
         return values
 
@@ -328,6 +330,13 @@ class Program:
         """The machine's assembly of a function."""
         door = self._latest.emitted.doors[part or self._main]
         return self._latest.loaded.asm(door.name, door.signature)
+
+
+def _scalar(array: np.ndarray, jit: bool) -> Any:
+    """A number for a kernel; without the JIT one of NumPy's, which divides by zero and wraps around
+    as compiled code does.
+    """
+    return array.item() if jit else array[()]
 
 
 def _number(value: Any) -> Any:

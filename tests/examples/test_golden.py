@@ -1,0 +1,111 @@
+"""What the emitter writes, as reading matter: every page is compared with its golden file, and run
+as plain Python against central differences.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from differences import differences
+
+import graphc as gr
+from examples.nn_epoch import two_layer_net
+from examples.staged import RULES, staged
+
+
+def page(program: Any, part: str) -> str:
+    """One function of a module under the module's header, without the prelude's hash."""
+    header = program.source().partition("@njit")[0].rstrip()
+    return re.sub(r"graphc_prelude_\w+", "graphc_prelude", header) + f"\n\n\n{program.source(part)}"
+
+
+@gr.graph
+def shared_subexpression(x, y):
+    a = gr.exp(x + y)
+    b = gr.exp(x + y) * y
+    f = a / (1 + b)
+    return f
+
+
+@gr.graph
+def repeated_argument(x):
+    twice = x + x
+    square = twice * twice
+    f = square * x
+    return f
+
+
+@gr.graph
+def branch(x="f64[n]"):
+    y = gr.where(x > 0, gr.log(x), -(x**2))
+    f = gr.sum(y)
+    return f
+
+
+@gr.graph
+def softmax_row(x="f64[m,10]", up="f64[m,10]"):
+    p = gr.softmax(x)
+    f = gr.sum(up * p)
+    return f
+
+
+rng = np.random.default_rng(0)
+ROWS = {"x": rng.standard_normal((3, 10)), "up": rng.standard_normal((3, 10))}
+
+PAGES = {
+    "staged": (staged, ["x", "y"], RULES, {"x": 3.0, "y": -4.0}),
+    "staged_simplified": (staged, ["x", "y"], (), {"x": 3.0, "y": -4.0}),
+    "shared_subexpression": (shared_subexpression, ["x", "y"], (), {"x": 0.3, "y": 0.5}),
+    "repeated_argument": (repeated_argument, ["x"], (), {"x": 3.0}),
+    "branch": (branch, ["x"], (), {"x": np.array([-2.0, -0.5, 0.5, 3.0])}),
+    "softmax_row": (softmax_row, ["x"], (), ROWS),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_reads_as_it_should_and_its_gradients_are_right(name, golden):
+    graph, wrt, without, feeds = PAGES[name]
+    program = gr.compile(graph, wrt=wrt, without=without, jit=False)
+    _, gradients = program(feeds)
+    for w in wrt:
+        expected = differences(lambda at: program(at)[0], feeds, w)
+        np.testing.assert_allclose(gradients[w], expected, rtol=1e-6, atol=1e-8)
+    assert page(program, "forward_backward") == golden(f"{name}.py")
+
+
+def test_training_step_of_the_two_layer_net_reads_as_it_should(golden):
+    net = two_layer_net(784, 100, 10, "float32")
+    step = gr.compile_step(net["loss"], optimizer=gr.optim.SGD(lr=0.1), jit=False)
+    assert page(step, "step") == golden("mlp_step.py")
+
+
+def least_squares() -> gr.Graph:
+    """Five features, one number."""
+    net = gr.Graph("least_squares")
+    X, y = net.input("X", ("m", 5)), net.input("y", ("m",))
+    w = net.param("w", (5,), init=gr.init.normal(1.0))
+    gr.squared_error((X @ w).named("prediction"), y).named("loss")
+    return net
+
+
+def adam(w: np.ndarray, gradients: list[np.ndarray], lr: float) -> np.ndarray:
+    """Kingma and Ba 2015, algorithm 1."""
+    m = v = np.zeros_like(w)
+    for t, g in enumerate(gradients, start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        w = w - lr * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return w
+
+
+def test_adam_reads_as_it_should_and_steps_as_its_paper_says(golden):
+    step = gr.compile_step(least_squares()["loss"], optimizer=gr.optim.Adam(lr=0.1), jit=False)
+    X, y, start = rng.standard_normal((4, 5)), rng.standard_normal(4), step.params["w"].copy()
+    gradients = []
+    for _ in range(3):
+        gradients.append(X.T @ (X @ step.params["w"] - y) * 2 / 4)
+        step(X=X, y=y)
+    np.testing.assert_allclose(step.params["w"], adam(start, gradients, 0.1), rtol=1e-12)
+    assert page(step, "step") == golden("adam.py")
