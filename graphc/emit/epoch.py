@@ -64,13 +64,15 @@ def _epoch(
         f"def {'epoch_shuffled' if shuffled else 'epoch'}({', '.join(p.name for p in params)}):"
     ]
     lines += [
-        f'    """Every batch of `size` rows, the last with what is left; {MEAN if step.results else "no results"}."""'
+        '    """Every batch of `size` rows, the last with what is left'
+        f'{"; " + MEAN if step.results else ""}."""'
     ]
     lines += [f"    sum_{i} = 0.0" for i in range(len(step.results))]
     lines += _panels(plan, rows, ident) if shuffled else []
     lines += ["    for lo in range(0, rows, size):", f"        {batch} = min(size, rows - lo)"]
-    lines += [f"        gather_rows(panel_{name}, ptr({name}), ptr(order), lo, {batch}, {_row(plan, n)})"
-              for name, n in data.items() if shuffled]  # fmt: skip
+    for name, n in data.items() if shuffled else ():
+        args = f"panel_{name}, ptr({name}), ptr(order), lo, {batch}, {_row(plan, n)}"
+        lines.append(f"        gather_rows({args})")
     call = f"step({', '.join([batch, *given])})"
     names = ", ".join(f"value_{i}" for i in range(len(step.results)))
     lines += [f"        {names} = {call}" if names else f"        {call}"]

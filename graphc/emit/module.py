@@ -139,7 +139,7 @@ def prelude_name(prelude: str) -> str:
 
 
 def _imports(body: str, exports: Sequence[str], prelude: str) -> str:
-    """The import lines: what the body calls of the prelude, and the constants of math that it names."""
+    """The import lines: what the body calls of the prelude, and math's constants that it names."""
     called = {"FLAGS", "njit", *re.findall(r"\b(\w+)\(", body)}
     used = [name for name in sorted(called) if name in exports]
     constants = [w for w in ("inf", "nan") if re.search(rf"\b{w}\b", body)]
@@ -207,8 +207,10 @@ def header(plan: Plan, lines: bool) -> str:
     facts = ["    (k) computes stage k; d(k) carries the gradient back through stage k; u updates."]
     facts += ["    d_v is the gradient with respect to v."] if _has_gradients(plan) else []
     table = _columns(shown)
-    return "\n".join([f'"""{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file.', "",
-                      *table, *more, "", *facts, '"""'])  # fmt: skip
+    first = (
+        f"{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file."
+    )
+    return "\n".join([f'"""{first}', "", *table, *more, "", *facts, '"""'])
 
 
 def _has_gradients(plan: Plan) -> bool:

@@ -11,7 +11,16 @@ from graphc.expr import Binary, Call, Expr, Item, Name, Number, Unary
 from graphc.graph import Node
 from graphc.kernel import Add, If, Let, Loop, Return, Run, Stmt, Store
 from graphc.lower.page import Page
-from graphc.lower.values import LETTERS, cast, extent, never_negative, offset_of, places, total, words
+from graphc.lower.values import (
+    LETTERS,
+    cast,
+    extent,
+    never_negative,
+    offset_of,
+    places,
+    total,
+    words,
+)
 from graphc.ops.spell import Along, Check, Place, Product, Scatter
 from graphc.plan.access import Access, identity, resolve
 from graphc.plan.memory import row_major

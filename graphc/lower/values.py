@@ -25,11 +25,7 @@ Typed = tuple[Expr, str]
 def extent(dim: Dim, sizes: Sizes) -> Expr:
     """A size as an expression: a literal, or of the sizes that come at run time."""
     dim = sizes.resolved(dim)
-    return (
-        Number(dim, "i64")
-        if not isinstance(dim, Size)
-        else total(words(dim, sizes), dim.const)
-    )
+    return Number(dim, "i64") if not isinstance(dim, Size) else total(words(dim, sizes), dim.const)
 
 
 def words(size: Size, sizes: Sizes) -> list[tuple[Expr, int]]:

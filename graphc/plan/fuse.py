@@ -197,8 +197,7 @@ class _Builder:
         block.insert(place, self.zero[task])
 
     def _position(self, task: Task, block: Block, depth: int, before: list[Task]) -> int:
-        """The end of the block; for scalars and stores right behind the last item that they need.
-        """
+        """The end of the block; for scalars and stores right behind the last item that they need."""
         scalar = not task.loops and depth == 0 and not task.opaque
         early = scalar or task.state is not None or task.node.op.effect == "assert"
         if not early or self.plain:

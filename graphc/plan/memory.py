@@ -129,9 +129,7 @@ def place(
     return {**registers, **slots}, max([end, *(t.offset + aligned(t.nbytes) for t in taken)]), apart
 
 
-def lying(
-    checks: Iterable[Node], slots: Mapping[Node, Slot], sizes: Sizes
-) -> dict[Node, Slot]:
+def lying(checks: Iterable[Node], slots: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Slot]:
     """The slots of indices that passed a check: they lie where they lay before."""
     origins = {n: slots[unchecked(n)] for n in checks if unchecked(n) in slots}
     return {

@@ -317,9 +317,7 @@ def _absorbing(
     )
 
 
-def _is_free(
-    found: Absorbed, store: Task, made: dict[Node, Task], states: Iterable[Node]
-) -> bool:
+def _is_free(found: Absorbed, store: Task, made: dict[Node, Task], states: Iterable[Node]) -> bool:
     """Whether the product reads no state that changes, what it is scaled to is not wanted itself,
     and the factor is there.
     """
@@ -346,9 +344,7 @@ def _reads_states(joint: Joint, task: Task) -> bool:
     computed before any is stored.
     """
     changing = [a for a in task.reads if a.base in joint.updates]
-    return any(
-        joint.updates[a.base] is not task.node or not a.exact(task.loops) for a in changing
-    )
+    return any(joint.updates[a.base] is not task.node or not a.exact(task.loops) for a in changing)
 
 
 def _store(state: Node, value: Node, made: dict[Node, Task], alone: bool) -> Task:

@@ -38,7 +38,7 @@ _lock = threading.RLock()
 _loaded: dict[tuple[str, str], Loaded] = {}
 
 
-class CompileFailure(RuntimeError):  # noqa: N818 - a failure of graphc's, not an error of the user's
+class CompileFailure(RuntimeError):
     """An emitted module does not compile: graphc wrote something wrong."""
 
 
