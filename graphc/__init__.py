@@ -19,6 +19,9 @@ from graphc.graph import Graph as Graph
 from graphc.graph import Node as Node
 from graphc.graph import Op as Op
 from graphc.ops import *  # noqa: F403
+from graphc.train import optim as optim
+from graphc.train.step import Step as Step
+from graphc.train.step import compile_step as compile_step
 from graphc.types import Type as Type
 
 __version__ = "0.1.0"

@@ -27,6 +27,7 @@ from graphc.plan.sizes import Sizes, running
 from graphc.rules.passes import expand, group, share, simplify, stabilise, take
 from graphc.runtime.arena import State, leaves_of
 from graphc.runtime.feeds import Door
+from graphc.runtime.finite import Guard, checked_debug
 from graphc.runtime.load import load
 from graphc.runtime.program import Program, Shape, Special, constants
 from graphc.runtime.target import blas, target
@@ -45,6 +46,7 @@ class Order:
     disconnected: str = "error"
     without: frozenset[str] = frozenset()
     jit: bool = True
+    debug: str | None = None
 
 
 def differentiate(joint: Joint, disconnected: str) -> Joint:
@@ -124,6 +126,7 @@ def compile(
     disconnected: str = "error",
     without: Iterable[str] = (),
     jit: bool = True,
+    debug: str | None = None,
 ) -> Program:
     """A program that computes stages of a graph, with `wrt` also the gradients of the first (a
     scalar).
@@ -131,7 +134,8 @@ def compile(
     One stage in, one value out; a list in, a list out; of a Graph its outputs. `without` names
     passes to leave out (OPTIONAL); `jit=False` runs
     the same emitted source as plain Python. `seed` draws the params' initial values unless `state`
-    brings them.
+    brings them. With `debug="nan"` a call whose result is not finite raises NonFiniteError, which
+    tells the stage.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(outputs, Graph):
@@ -141,7 +145,9 @@ def compile(
     graph = graph or graph_of(wanted)
     nodes = [graph.node(n) for n in wanted]
     targets = [graph.node(n) for n in (wrt or ())]
-    order = Order(disconnected=disconnected, without=_checked(without), jit=jit)
+    order = Order(
+        disconnected=disconnected, without=left_out(without), jit=jit, debug=checked_debug(debug)
+    )
     joint = Joint(graph, tuple(nodes), tuple(targets))
     names = _names(nodes, "output"), _names(targets, "input")
     done = transform(joint, order)
@@ -173,7 +179,8 @@ def graph_of(nodes: Sequence[Any]) -> Graph:
     return found
 
 
-def _checked(without: Iterable[str]) -> frozenset[str]:
+def left_out(without: Iterable[str]) -> frozenset[str]:
+    """The names of passes to leave out; raises UsageError for one that cannot be."""
     names = frozenset([without] if isinstance(without, str) else without)
     for name in names - set(OPTIONAL):
         raise UsageError(
@@ -197,6 +204,7 @@ def assemble(graph: Graph, done: Compiled, order: Order, shape: Shape, state: St
     compiler = _Specialiser(joint, wishes, order, state)
     program = Program(shape, door, state, compiler, wishes[0].name)
     program.after, program.fired = done.after, joint.fired  # type: ignore[attr-defined]
+    program.guard = Guard(done.after["write_down"], state) if order.debug else None
     return program
 
 

@@ -79,6 +79,12 @@ class UsageError(GraphcError, TypeError):
     code = "G601"
 
 
+class MissingError(GraphcError, AttributeError):
+    """A step has no attribute, and its optimiser no number, of that name."""
+
+    code = "G602"
+
+
 class DataError(GraphcError, ValueError):
     """A file of data or weights is not what it should be."""
 
@@ -89,3 +95,7 @@ class CompileFailure(GraphcError, RuntimeError):
     """The emitted module did not compile: a defect of graphc, never of the model."""
 
     code = "G901"
+
+
+class RecompileWarning(UserWarning):
+    """Data of other sizes made a program compile again."""

@@ -539,12 +539,21 @@ def _loops(
             line = shift(b, p * b_step)
             for j in range(n):
                 row[j * c_column] += factor * line[j * b_column]
+
+
+@njit(**FLAGS)
+def _called_gemm(
+    ta: int, tb: int, m: int, n: int, k: int,
+    alpha: Any, a: Any, lda: int, b: Any, ldb: int, beta: Any, c: Any, ldc: int,
+) -> None:
+    """One function for all products of a module: written out at each, they took most of the compile."""
+    _gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 # fmt: on
 
 
 # gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc); see Note [Products].
 _gemm = define(_plain_gemm, "gemm")(_blas_gemm)
-gemm = _loops_gemm if BLAS == "loops" else _gemm
+gemm = _loops_gemm if BLAS == "loops" else _gemm if JIT_OFF else _called_gemm
 
 
 # What an emitted module may import, each name with its twin

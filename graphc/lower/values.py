@@ -15,7 +15,7 @@ from graphc.ops.spell import Along, Each, Extent, Fold, Gather, View
 from graphc.plan.access import Access, identity, resolve
 from graphc.plan.memory import Slot, long_strides
 from graphc.plan.sizes import Sizes
-from graphc.plan.tasks import Task, broadcast_index, gather_reads
+from graphc.plan.tasks import Task, broadcast_index, counted, gather_reads
 from graphc.types import Dim, Size, Type
 
 LETTERS = ("i", "j", "k", "l", "m", "n", "p", "q", *(f"i{d}" for d in range(8, 64)))
@@ -166,7 +166,7 @@ class Values:
         """The spelling with operands in place; one that stands in it twice gets a line of its own."""
         holes = [o if isinstance(o, Number) else Name(f"?{n}") for n, o in enumerate(operands)]
         inner = dtypes[-1] if dtypes else node.dtype
-        shape = divided(typed(as_expr(expr(*holes)), inner))
+        shape = typed(as_expr(expr(*holes)), inner)
         uses = _uses(shape)
         filled: dict[str, Expr] = {}
         for n, (arg, operand) in enumerate(zip(node.args, operands, strict=True)):
@@ -182,16 +182,18 @@ class Values:
 
     def _gather(self, node: Node, task: Task, domain: tuple[Dim, ...]) -> Typed:
         x, *indices = node.args
-        *counted, source = gather_reads(node)
-        if all(x.shape[axis] == 1 for axis in range(len(indices))):
+        *picks, source = gather_reads(node)
+        free = [a.axis is None and d != 1 for a, d in zip(source.index, x.shape, strict=True)]
+        if not any(free):
             return self.element(source, task)
         slot = self.slots[source.base]
         index = offset_of(source, slot, self.sizes, self.variable(task))
         strides = _by_axis(source, places(source, slot, self.sizes))
-        rest = iter(counted)
-        for axis, (i, along) in enumerate(zip(indices, source.index[: len(indices)], strict=True)):
-            if along.axis is None and x.shape[axis] != 1:
-                picked = self.wrapped(self.element(next(rest), task), x.shape[axis], i)
+        rest = iter(picks)
+        for axis, i in enumerate(indices):
+            access = None if counted(i) else next(rest)
+            if access is not None and free[axis]:
+                picked = self.wrapped(self.element(access, task), x.shape[axis], i)
                 index = _plus(index, picked, strides[axis])
         return Item(self.ident(source.base), index), node.dtype
 
@@ -241,13 +243,6 @@ def fitted(e: Expr, dtype: str) -> Expr:
     """The expression in a narrow integer type wraps around as NumPy's numbers do."""
     wide = dtype in NARROW and isinstance(e, (Binary, Unary))
     return Call(dtype, (e,)) if wide else e
-
-
-def divided(e: Expr) -> Expr:
-    """A division by a literal zero as NumPy's numbers do it: Python's own raise."""
-    if isinstance(e, Binary) and e.op == "/" and e.right == Number(0, "f64"):
-        return Binary("/", e.left, Call("f64", (e.right,)))
-    return e
 
 
 def typed(e: Expr, dtype: str) -> Expr:

@@ -122,7 +122,10 @@ def _part(
     given = (*(wish.given or ()), *passed)
     found = tasks(joint, targets, given, wish.updates, options.absorb)
     nest = fuse(found, options.fuse)
-    slots, work, apart = place(nest, fixed, sizes, reuse=options.reuse, start=begin)
+    returned = [n for _, n in wish.results]
+    slots, work, apart = place(
+        nest, fixed, sizes, returned=returned, reuse=options.reuse, start=begin
+    )
     everything = {**fixed, **slots}
     used = _used(found, wish)
     slots = {n: s for n, s in everything.items() if n in used}

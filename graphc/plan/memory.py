@@ -24,6 +24,9 @@ ALIGN = 64
 HEADER = 64
 """The first bytes of `work`: where a kernel says which check failed."""
 
+FOREVER = 1 << 60
+"""The end of a life that outlasts the kernel."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -107,14 +110,22 @@ def argument(node: Node, sizes: Sizes) -> Slot:
 
 
 def place(
-    nest: Nest, fixed: Mapping[Node, Slot], sizes: Sizes, *, reuse: bool = True, start: int = HEADER
+    nest: Nest,
+    fixed: Mapping[Node, Slot],
+    sizes: Sizes,
+    *,
+    returned: Iterable[Node] = (),
+    reuse: bool = True,
+    start: int = HEADER,
 ) -> tuple[dict[Node, Slot], int, int]:
     """Slots of all that the nest computes; the bytes of `work`, with reuse and without.
 
     `fixed`: values that have their places already: leaves, results, what another kernel left in
-    `work`.
+    `work`. `returned`: values that are read once more when all is done.
     """
     lives = _lives(nest, fixed, sizes)
+    for node in lives.keys() & set(returned):
+        lives[node].last = FOREVER
     registers = {
         n: Slot(n, "") for n, life in lives.items() if life.depth == _axes(n) and not life.nbytes
     }
@@ -267,7 +278,7 @@ def _may_overwrite(
         and other.depth == mine.depth
         and other.node.dtype == mine.node.dtype
     )
-    if not alike or not readers or other.node.shape != mine.node.shape:
+    if not alike or not readers or other.node.shape != mine.node.shape or other.last == FOREVER:
         return False
     time = nest.leaf[task].time
     loop = nest.path[task][mine.depth] if len(nest.path[task]) > mine.depth else None
@@ -285,7 +296,7 @@ def _taken(fixed: Mapping[Node, Slot], nest: Nest) -> list[Life]:
     there.
     """
     return [
-        Life(n, 0, -1, 1 << 60, slot.nbytes, offset=slot.offset)
+        Life(n, 0, -1, FOREVER, slot.nbytes, offset=slot.offset)
         for n, slot in fixed.items()
         if slot.arena == "work"
     ]

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from graphc.runtime import store
 from graphc.runtime.link import Object, harvest, link
 
@@ -237,13 +239,21 @@ def _jit_disabled() -> bool:
 
 
 def _rebound(function: FunctionType, namespace: dict[str, Any]) -> FunctionType:
-    """The same code over other globals."""
+    """The same code over other globals, its numbers NumPy's: they divide by zero as compiled ones
+    do, where Python's raise.
+    """
+    code = function.__code__
+    code = code.replace(co_consts=tuple(map(_numpys, code.co_consts)))
     again = FunctionType(
-        function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__
+        code, namespace, function.__name__, function.__defaults__, function.__closure__
     )
     again.__kwdefaults__ = function.__kwdefaults__
     again.__doc__ = function.__doc__
     return again
+
+
+def _numpys(value: Any) -> Any:
+    return np.float64(value) if isinstance(value, float) else value
 
 
 def _failure(what: str, path: Path, error: Exception) -> CompileFailure:

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from graphc.emit.module import Emitted
-from graphc.errors import GraphError, LabelError, UsageError
-from graphc.graph import CONST, Node
+from graphc.errors import GraphError, UsageError
+from graphc.graph import CONST, EMPTY
 from graphc.plan.plan import Part, Plan
 from graphc.runtime.arena import State, block, view
 from graphc.runtime.feeds import Door
+from graphc.runtime.finite import Guard
 from graphc.runtime.load import Loaded
+from graphc.runtime.sentences import Row, compiled_again, out_of_range
 from graphc.runtime.straight import straight
 from graphc.types import bind_shape
 
@@ -88,7 +90,7 @@ class Program:
         specialise: Callable[[Mapping[str, int], Special | None], Special],
         main: str,
     ) -> None:
-        self._shape, self._door, self._state, self._specialise, self._main = (
+        self._shape, self.door, self._state, self._specialise, self._main = (
             shape,
             door,
             state,
@@ -99,6 +101,8 @@ class Program:
         self._local = threading.local()
         self._lock = threading.RLock()
         self._fast: Callable[..., Any] | None = None
+        self.guard: Guard | None = None
+        self.say: Callable[[str], None] | None = None
 
     # Calling
 
@@ -131,7 +135,7 @@ class Program:
         if tape is None:
             raise UsageError("backward() needs a forward() of this thread before it")
         special, arrays, sizes = tape
-        values = self._call(special, "backward", arrays, sizes)
+        values = self.call(special, "backward", arrays, sizes)
         return {name: v * upstream for name, v in zip(self._shape.gradients, values, strict=True)}
 
     @staticmethod
@@ -143,27 +147,53 @@ class Program:
         return {**feeds, **named}
 
     def _run(self, part: str, feeds: Mapping[str, Any], tape: bool = False) -> list[Any]:
-        arrays = self._door.arrays(feeds)
-        sizes = self._door.sizes(arrays)
+        arrays = self.door.arrays(feeds)
+        sizes = self.door.sizes(arrays)
         special = self.special(sizes)
-        values = self._call(special, part, arrays, sizes)
+        values = self.call(special, part, arrays, sizes)
         if tape:
             self._local.tape = special, arrays, sizes
         return values
 
-    def _call(
+    def call(
         self,
         special: Special,
         part: str,
         arrays: Mapping[str, np.ndarray],
         sizes: Mapping[str, int],
+        row: Row | None = None,
     ) -> list[Any]:
-        door = special.emitted.doors[part]
+        """The results of one kernel, in order, for arrays from the door. Raises LabelError, told by
+        `row`.
+        """
+        before = self.guard.before() if self.guard else None
+        returned, out = self.enter(special, part, arrays, sizes, row=row)
+        values = self._results(special, special.plan.parts[part], returned, out, sizes)
+        if self.guard and before is not None:
+            self.guard.after(before, arrays, sizes, values)
+        return values
+
+    def enter(
+        self,
+        special: Special,
+        part: str,
+        arrays: Mapping[str, np.ndarray],
+        sizes: Mapping[str, int],
+        more: Mapping[str, Any] = EMPTY,
+        row: Row | None = None,
+    ) -> tuple[Any, Any]:
+        """Call one function of a specialisation; what it returns, and the arena of results.
+
+        `more` are arguments that only this function has. Raises LabelError, told by `row`.
+        """
+        if self.say and part not in special.entries:
+            self.say(f"compiling {part} ...")
         entry = special.entry(part)
         made = self._arguments(special, arrays, sizes)
-        returned = entry(*(made[p.name] for p in door.params))
-        self.check(special, made)
-        return self._results(special, special.plan.parts[part], returned, made.get("out"), sizes)
+        made.update(more)
+        returned = entry(*(made[p.name] for p in special.emitted.doors[part].params))
+        self._check(special, made, row)
+        return returned, made.get("out")
 
     def _arguments(
         self, special: Special, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]
@@ -197,7 +227,7 @@ class Program:
             owned[id(special)] = block(special.plan.work_bytes)
         return owned[id(special)]
 
-    def check(self, special: Special, made: Mapping[str, Any]) -> None:
+    def _check(self, special: Special, made: Mapping[str, Any], row: Row | None) -> None:
         """Raise LabelError when a kernel has left because an index was out of range."""
         fault = made["work"][:24].view(np.int64)
         if not fault[0]:
@@ -205,7 +235,7 @@ class Program:
         number, position, value = (int(f) for f in fault)
         fault[:] = 0
         node = next(n for n, k in special.plan.checks.items() if k == number)
-        raise _out_of_range(node, position, value, special.plan)
+        raise out_of_range(node, position, value, special.plan, row)
 
     def _results(
         self, special: Special, part: Part, returned: Any, out: Any, sizes: Mapping[str, int]
@@ -252,8 +282,11 @@ class Program:
             for special in self._specials:
                 if special.fits(sizes):
                     return special
+            used = [special for special in self._specials if special.entries]
             made = self._specialise(sizes, self._specials[0] if self._specials else None)
             self._specials.insert(0, made)
+        if used:
+            compiled_again(used[0].plan.sizes, sizes, made.plan.sizes)
         self._hurry(made)
         return made
 
@@ -262,14 +295,15 @@ class Program:
         plan = special.plan
         part = plan.parts[self._main]
         plain = not plan.sizes.names and not plan.feed and not plan.checks and not plan.out_bytes
+        plain = plain and self.guard is None
         door = special.emitted.doors[self._main]
         order = [p.name for p in door.params]
         idents = {special.emitted.inputs[n]: n for n in part.inputs}
         if plain and special.jit and order and all(p.kind == "scalar" for p in door.params):
             floats = all(p.dtype in ("f64", "f32") for p in door.params)
-            if floats and [idents[o].name for o in order] == self._door.read:
+            if floats and [idents[o].name for o in order] == self.door.read:
                 self._fast = straight(
-                    special.entry(self._main), self._door.read, len(self._shape.outputs),
+                    special.entry(self._main), self.door.read, len(self._shape.outputs),
                     self._shape.single,
                     self._shape.gradients,
                 )  # fmt: skip
@@ -286,7 +320,7 @@ class Program:
 
     def _default_sizes(self) -> dict[str, int]:
         """Sizes to show a program with before any data came."""
-        names = {name for node in self._door.declared.values() for name in node.type.names()}
+        names = {name for node in self.door.declared.values() for name in node.type.names()}
         return dict.fromkeys(sorted(names), DEFAULT_SIZE)
 
     # Looking at it
@@ -343,16 +377,6 @@ def _number(value: Any) -> Any:
 
 
 DEFAULT_SIZE = 64
-
-
-def _out_of_range(node: Node, position: int, value: int, plan: Plan) -> LabelError:
-    low, high = (plan.sizes.capacity(node.attrs[k]) for k in ("low", "high"))
-    base = node.args[0]
-    name = base.name or node.attrs.get("what", "index")
-    place = f"[{position}]" if base.shape else ""
-    what = node.attrs.get("what", "index")
-    range_ = f"{high} classes" if what == "label" else f"indices from {low} to {high - 1}"
-    return LabelError(f"{name}{place} = {value}, but there are {range_}", subject=node.label)
 
 
 def constants(plan: Plan) -> np.ndarray:

@@ -43,19 +43,18 @@ def nesterov(p: Node, d_p: Node, v: Node, lr: Node, momentum: Node) -> Values:
     return p - lr * (d_p + momentum * v), v
 
 
-def adam(
-    p: Node, d_p: Node, m: Node, v: Node, rate: Node, root: Node, a1: Node, a2: Node, eps: Node
-) -> Values:
-    """Adam (Kingma & Ba 2015, algorithm 1); its last five arguments come from adam_once."""
+def adam(p: Node, d_p: Node, m: Node, v: Node, rate: Node, eps: Node, a1: Node, a2: Node) -> Values:
+    """Adam (Kingma & Ba 2015); its last four arguments come from adam_once."""
     m = m + a1 * (d_p - m)
     v = v + a2 * (d_p * d_p - v)
-    return p - rate * (m / (sqrt(v) * root + eps)), m, v
+    return p - rate * m / (sqrt(v) + eps), m, v
 
 
-def adam_once(t: Node, lr: Node, b1: Node, b2: Node, **rest: Node) -> dict[str, Node]:
-    """What Adam computes once a step; m and v begin at zero, `rate` and `root` correct for it."""
-    rate, root = lr / (1 - b1**t), 1 / sqrt(1 - b2**t)
-    return {"rate": rate, "root": root, "a1": 1 - b1, "a2": 1 - b2, **rest}
+def adam_once(t: Node, lr: Node, b1: Node, b2: Node, eps: Node, **rest: Node) -> dict[str, Node]:
+    """What Adam computes once a step: m and v begin at zero, which `rate` and `eps` make up for."""
+    root = sqrt(1 - b2**t)
+    rate, eps = lr * root / (1 - b1**t), eps * root
+    return {"rate": rate, "eps": eps, "a1": 1 - b1, "a2": 1 - b2, **rest}
 
 
 def penalised(p: Node, d_p: Node, weight_decay: Node) -> Node:
@@ -168,11 +167,13 @@ class AdamW(Adam):
 
 
 def updating(optimizer: Optimizer, scope: str) -> Callable[[Joint], Joint]:
-    """The pass that turns gradients into new values; the optimiser's state is named in `scope`."""
+    """The pass that turns gradients into new values; names of the optimiser's state begin with
+    `scope`.
+    """
 
     def update(joint: Joint) -> Joint:
-        with joint.graph.told((), None), joint.graph.scope(scope):
-            found = _Rule(optimizer, joint.graph).updates(joint.gradients)
+        with joint.graph.told((), None):
+            found = _Rule(optimizer, joint.graph, scope).updates(joint.gradients)
         return replace(joint, gradients={}, updates={**joint.updates, **found})
 
     return update
@@ -181,19 +182,20 @@ def updating(optimizer: Optimizer, scope: str) -> Callable[[Joint], Joint]:
 class _Rule:
     """An optimiser at work on one graph."""
 
-    def __init__(self, optimizer: Optimizer, graph: Graph) -> None:
-        self.optimizer, self.graph = optimizer, graph
+    def __init__(self, optimizer: Optimizer, graph: Graph, scope: str) -> None:
+        self.optimizer, self.graph, self.scope = optimizer, graph, scope
         self.near: dict[str, dict[str, Node]] = {}
-        numbers = {name: self._number(name, v) for name, v in optimizer.numbers().items()}
-        self.steps = graph.state(COUNTER, (), "int64")
-        self.once = optimizer.once(astype(self.steps + 1, "float64"), **numbers)
+        numbers = {n: self._number(n, v) for n, v in optimizer.numbers().items()}
+        self.steps = graph.state(f"{scope}.{COUNTER}", (), "int64")
+        self.taken = self._called(COUNTER, self.steps + 1)
+        self.once = optimizer.once(astype(self.taken, "float64"), **numbers)
 
     def _number(self, name: str, value: float) -> Node:
-        return self.graph.state(name, (), "float64", init=init.constant(value))
+        return self.graph.state(f"{self.scope}.{name}", (), "float64", init=init.constant(value))
 
     def updates(self, gradients: Mapping[Node, Node]) -> dict[Node, Node]:
         """The new value of every parameter, of what is kept for it, and of the counter."""
-        found = {self.steps: self.steps + 1}
+        found = {self.steps: self.taken}
         for p, d_p in gradients.items():
             found |= self._of(p, d_p)
         return found
@@ -202,15 +204,23 @@ class _Rule:
         once = dict(self._once_near(p))
         if "weight_decay" in once:
             d_p = penalised(p, d_p, once.pop("weight_decay"))
-        slots = [self.graph.state(f"{p.name}.{slot}", p.type) for slot in self.optimizer.slots]
-        values = self.optimizer.update(p, d_p, *slots, **once)
-        return {leaf: stored(leaf, v) for leaf, v in zip([p, *slots], values, strict=True)}
+        names = [f"{p.name}.{slot}" for slot in self.optimizer.slots]
+        slots = [self.graph.state(f"{self.scope}.{name}", p.type) for name in names]
+        value, *kept = self.optimizer.update(p, d_p, *slots, **once)
+        kept = [self._called(name, node) for name, node in zip(names, kept, strict=True)]
+        new = zip([p, *slots], [value, *kept], strict=True)
+        return {leaf: stored(leaf, node) for leaf, node in new}
 
     def _once_near(self, p: Node) -> dict[str, Node]:
         """What is computed once, in the parameter's element type."""
         if p.dtype not in self.near:
-            self.near[p.dtype] = {n: astype(v, p.dtype) for n, v in self.once.items()}
+            near = {name: astype(node, p.dtype) for name, node in self.once.items()}
+            self.near[p.dtype] = {name: self._called(name, node) for name, node in near.items()}
         return self.near[p.dtype]
+
+    def _called(self, name: str, node: Node) -> Node:
+        """The node under a name for its lines in the emitted code, unless that is taken."""
+        return node if node.name or name in self.graph else node.named(name)
 
 
 def stored(leaf: Node, value: Node) -> Node:

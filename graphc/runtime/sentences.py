@@ -1,0 +1,56 @@
+"""What a program has to say beside its results: an index out of range, a compilation in mid-run."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+
+from graphc.errors import LabelError, RecompileWarning
+from graphc.graph import INPUT, Node
+from graphc.place import caller
+from graphc.plan.plan import Plan
+from graphc.plan.sizes import Sizes
+
+Row = Callable[[int], int]
+"""Of the row of a batch, its row in all the data."""
+
+
+def out_of_range(
+    node: Node, position: int, value: int, plan: Plan, row: Row | None = None
+) -> LabelError:
+    """The error about an index that a kernel found, told by its place in the data where `row`
+    knows that.
+    """
+    low, high = (plan.sizes.capacity(node.attrs[k]) for k in ("low", "high"))
+    base = node.args[0]
+    name = base.name or node.attrs.get("what", "index")
+    if row is not None and base.op is INPUT and base.shape and not isinstance(base.shape[0], int):
+        position = _moved(base, position, plan.sizes, row)
+    place = f"[{position}]" if base.shape else ""
+    what = node.attrs.get("what", "index")
+    range_ = f"{high} classes" if what == "label" else f"indices from {low} to {high - 1}"
+    return LabelError(f"{name}{place} = {value}, but there are {range_}", subject=node.label)
+
+
+def _moved(base: Node, position: int, sizes: Sizes, row: Row) -> int:
+    length = 1
+    for dim in base.shape[1:]:
+        length *= sizes.capacity(dim)
+    return row(position // length) * length + position % length
+
+
+def compiled_again(old: Sizes, sizes: Mapping[str, int], new: Sizes) -> None:
+    """Warn that data of these sizes needed another specialisation, and say what differed."""
+    told = [_differs(name, old, n, new) for name, n in sizes.items() if old.bound[name] != n]
+    sentence = "; ".join(filter(None, told))
+    logging.getLogger("graphc").info(sentence)
+    warnings.warn_explicit(sentence, RecompileWarning, *caller())
+
+
+def _differs(name: str, old: Sizes, n: int, new: Sizes) -> str:
+    if name not in new.running:
+        return f"{name} was {old.bound[name]} and is {n}: compiled again"
+    if n < old.bound[name]:
+        return ""
+    return f"{name} grew from {old.bound[name]} to {n}: compiled again, for up to {new.bound[name]}"

@@ -1,0 +1,1 @@
+"""Training: optimisers written as graphs, the compiled step, its epochs, and files of weights."""
