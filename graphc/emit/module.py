@@ -248,6 +248,7 @@ def _safe(text: str) -> str:
     """A user's text as it may stand in a comment or a docstring: printable ASCII, no quotes, no
     backslashes.
     """
+    text = text.replace("…", "...")
     return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "?" for c in text)
 
 

@@ -212,9 +212,9 @@ class _Builder:
 
 
 def _bases(task: Task) -> set[Node]:
-    return {task.node, *(a.base for a in task.reads)} | (
-        {task.state} if task.state is not None else set()
-    )
+    """The values with axes that a task touches; a number in common is no reason to share a loop."""
+    state = [] if task.state is None else [task.state]
+    return {n for n in (task.node, *(a.base for a in task.reads), *state) if n.shape}
 
 
 def shared(

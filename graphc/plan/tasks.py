@@ -95,7 +95,7 @@ def tasks(
     inlined = _inlined(nodes, kept)
     made = {n: _task(n, inlined) for n in nodes if n not in inlined}
     wanted = {resolve(o).base for o in joint.outputs}
-    stores = _stores(joint, made, wanted, absorb) if updates else []
+    stores = _stores(joint, made, inlined, wanted, absorb) if updates else []
     order = [*made.values(), *stores]
     return Tasks(tuple(order), frozenset(inlined), made)
 
@@ -272,12 +272,14 @@ FORMS = {
 }
 
 
-def _stores(joint: Joint, made: dict[Node, Task], wanted: set[Node], absorb: bool) -> list[Task]:
+def _stores(
+    joint: Joint, made: dict[Node, Task], inlined: set[Node], wanted: set[Node], absorb: bool
+) -> list[Task]:
     """The stores of new values, each after every reader of the old one and after every check.
 
     A value that nothing else wants is computed where it is stored: its own task leaves `made`.
     """
-    readers = _readers(list(made))
+    readers = _readers([*made, *inlined])
     alone = {
         v
         for v in joint.updates.values()

@@ -94,7 +94,7 @@ def _overflows(x: np.ndarray) -> np.ndarray:
     return x > np.log(np.finfo(np.result_type(x, np.float32)).max)
 
 
-EXTREMES = {"min": np.min, "max": np.max}
+EXTREMES: dict[str, Callable[[np.ndarray], Any]] = {"min": np.min, "max": np.max}
 LOG = "the log of a probability is gr.log_softmax(scores), which never takes log(0)"
 LARGE = "gr.softmax, gr.sigmoid and gr.logsumexp do not overflow"
 ZERO = "add a small number to the divisor, or keep such elements out with gr.where"

@@ -30,7 +30,8 @@ def out_of_range(
     place = f"[{position}]" if base.shape else ""
     what = node.attrs.get("what", "index")
     range_ = f"{high} classes" if what == "label" else f"indices from {low} to {high - 1}"
-    return LabelError(f"{name}{place} = {value}, but there are {range_}", subject=node.label)
+    whole = node.graph.part_of.get(node, node)
+    return LabelError(f"{name}{place} = {value}, but there are {range_}", subject=whole.label)
 
 
 def _moved(base: Node, position: int, sizes: Sizes, row: Row) -> int:
