@@ -61,7 +61,7 @@ def in_numpy(
         W2 -= lr * (Z1.T @ G2) / len(rows)
 
 
-def data(rows: int = 10_000, seed: int = 0) -> tuple[np.ndarray, ...]:
+def data(rows: int = 2_000, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Random X (rows, 784), labels y of ten classes, and first weights W1 and W2."""
     rng = np.random.default_rng(seed)
     X = rng.random((rows, 784), "float32")

@@ -106,7 +106,7 @@ def transform(joint: Joint, order: Order) -> Compiled:
 
 @contextmanager
 def collector_at_rest() -> Iterator[None]:
-    """No garbage collection inside: graphs only grow there, and looking them over took half the time."""
+    """No garbage collection inside: graphs only grow there, and it took half of the time."""
     running = gc.isenabled()
     gc.disable()
     try:
@@ -141,7 +141,7 @@ def compile(
     if isinstance(outputs, Graph):
         graph, outputs = outputs, results_of(outputs)
     single = isinstance(outputs, (Node, str))
-    wanted = [outputs] if single else list(outputs)  # type: ignore[list-item, arg-type]
+    wanted: list[Node | str] = [outputs] if isinstance(outputs, (Node, str)) else list(outputs)
     graph = graph or graph_of(wanted)
     nodes = [graph.node(n) for n in wanted]
     targets = [graph.node(n) for n in (wrt or ())]

@@ -201,7 +201,7 @@ class Node:
             hint="write gr.exp(x) or np.exp(x) in place of math.exp(x)",
         )
 
-    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __complex__ = __float__
 
     def __iter__(self) -> Iterator[Node]:
         if not self.shape or not isinstance(self.shape[0], int):
@@ -300,7 +300,7 @@ for _short, _name in OPERATORS.items():
     setattr(Node, f"__r{_short}__", _operator(_name, reflected=True))
 for _name in METHODS:
     setattr(Node, _name, _method(_name))
-Node.__getitem__ = _method("index")  # type: ignore[method-assign]
+Node.__getitem__ = _method("index")
 
 
 def graph_of(*args: Any) -> Graph:

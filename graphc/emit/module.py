@@ -34,7 +34,7 @@ DOCS = {
     "forward_backward": "Both sweeps.",
     "step": "One training step: both sweeps and the update of state.",
 }
-FIXED = (
+FIXED: tuple[str, ...] = (
     "np",
     "math",
     "njit",

@@ -91,7 +91,8 @@ def _product(page: Page, task: Task) -> None:
 
 def accumulate(page: Page, task: Task) -> None:
     """state += factor * A @ B, by BLAS."""
-    assert task.absorbs is not None and task.state is not None
+    assert task.absorbs is not None
+    assert task.state is not None
     dtype = task.node.dtype
     factor = cast(page.values.element(resolve(task.absorbs.factor), task), dtype)
     alpha = Unary("neg", factor) if task.absorbs.sign < 0 else factor
@@ -104,7 +105,8 @@ def _multiplied(page: Page, node: Node, into: Node, alpha: Expr, beta: Expr) -> 
     m, n, k = node.shape[-2], node.shape[-1], node.args[0].shape[-1]
     left, right = matrix(page, a, m, k, rank), matrix(page, b, k, n, rank)
     target = matrix(page, resolve(into), m, n, rank)
-    assert left and right and target, "settled operands have an axis that runs one by one"
+    if left is None or right is None or target is None:
+        raise AssertionError("settled operands have an axis that runs one by one")
     flags = [_whole(int(left.transposed)), _whole(int(right.transposed))]
     sizes = [extent(d, page.sizes) for d in (m, n, k)]
     operands = (_pointer(left), _whole(left.lead), _pointer(right), _whole(right.lead))
@@ -149,8 +151,8 @@ def _scatter(page: Page, task: Task) -> None:
     for axis, index in enumerate(indices):
         if node.shape[axis] == 1:
             continue
-        value = page.values.element(resolve(index, identity(rank)), task)
-        at.append((page.values.wrapped(value, node.shape[axis], index), strides[axis]))
+        picked = page.values.element(resolve(index, identity(rank)), task)
+        at.append((page.values.wrapped(picked, node.shape[axis], index), strides[axis]))
     for axis in range(len(indices), node.ndim):
         loop = page.values.variable(task)(rank + axis - len(indices))
         at += [(loop, strides[axis])] if loop is not None else []

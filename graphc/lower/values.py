@@ -40,12 +40,10 @@ def total(terms: Iterable[tuple[Expr, int]], const: int = 0) -> Expr:
         parts.append(Number(const, "i64"))
     written = parts[0]
     for part in parts[1:]:
-        negative = isinstance(part, Number) and part.value < 0
-        written = (
-            Binary("-", written, Number(-part.value, "i64"))
-            if negative
-            else Binary("+", written, part)
-        )
+        if isinstance(part, Number) and part.value < 0:
+            written = Binary("-", written, Number(-part.value, "i64"))
+        else:
+            written = Binary("+", written, part)
     return written
 
 
@@ -163,7 +161,7 @@ class Values:
     def _filled(
         self, node: Node, expr: Any, operands: Sequence[Expr], dtypes: Sequence[str]
     ) -> Expr:
-        """The spelling with operands in place; one that stands in it twice gets a line of its own."""
+        """The spelling with operands in place; one that stands in it twice gets its own line."""
         holes = [o if isinstance(o, Number) else Name(f"?{n}") for n, o in enumerate(operands)]
         inner = dtypes[-1] if dtypes else node.dtype
         shape = typed(as_expr(expr(*holes)), inner)

@@ -92,10 +92,10 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Place:
-    """args pieces, attrs["shape"], attrs["starts"], attrs["steps"] (a tuple an axis, for each
-    piece).
+    """args pieces, attrs["shape"], attrs["starts"], attrs["steps"] (a tuple of each for a piece).
 
-    result = zeros(shape); result[start::step, ...][:piece.shape] = piece. Where pieces cover all, zeros are skipped.
+    result = zeros(shape); result[start::step, ...][:piece.shape] = piece. Where pieces cover all,
+    zeros are skipped.
     """
 
 

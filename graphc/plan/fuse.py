@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
 
 from graphc.graph import Node
 from graphc.plan.access import Access
@@ -169,7 +170,7 @@ class _Builder:
         chain = [] if task.opaque else [Loop(extent) for extent in task.extents[hosted:]]
         full = (*path, *chain)
         leaf = Leaf(task)
-        for outer, inner in zip(chain, chain[1:], strict=False):
+        for outer, inner in pairwise(chain):
             outer.block.append(inner)
         (full[-1].block if chain else block).insert(
             len(full[-1].block) if chain else position, leaf
@@ -197,18 +198,17 @@ class _Builder:
         block.insert(place, self.zero[task])
 
     def _position(self, task: Task, block: Block, depth: int, before: list[Task]) -> int:
-        """The end of the block; for scalars and stores right behind the last item that they need."""
+        """The end of the block; for scalars and stores right behind the last thing they need."""
         scalar = not task.loops and depth == 0 and not task.opaque
         early = scalar or task.state is not None or task.node.op.effect == "assert"
         if not early or self.plain:
             return len(block)
         walls = {self._item(t, depth) for t in before}
         place = max((i + 1 for i, item in enumerate(block) if item in walls), default=0)
-        while (
-            place < len(block) and isinstance(block[place], Leaf) and not block[place].task.opaque
-        ):  # type: ignore[union-attr]
-            place += 1
-        return place
+        rest = takewhile(
+            lambda item: isinstance(item, Leaf) and not item.task.opaque, block[place:]
+        )
+        return place + sum(1 for _ in rest)
 
 
 def _bases(task: Task) -> set[Node]:

@@ -72,9 +72,8 @@ class State(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         target, array = self[name], np.asarray(value)
         if array.shape != target.shape and array.ndim:
-            raise ShapeError(
-                f"{name!r} has shape {shape_text(target.shape)}, the array {shape_text(array.shape)}"
-            )
+            mine, theirs = shape_text(target.shape), shape_text(array.shape)
+            raise ShapeError(f"{name!r} has shape {mine}, the array {theirs}")
         if not np.can_cast(array.dtype, target.dtype, "same_kind"):
             raise DTypeError(f"{name!r} is {target.dtype}, the array is {array.dtype}")
         target[...] = array

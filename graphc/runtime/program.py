@@ -80,7 +80,7 @@ class Shape:
 
 
 class Program:
-    """A compiled graph: `program(x=...)` runs it, `.source()`, `.plan` and `.path` show what runs."""
+    """A compiled graph: `program(x=...)` runs it; `.source()`, `.plan`, `.path` show what runs."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class Program:
     def _arguments(
         self, special: Special, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]
     ) -> dict[str, Any]:
-        """Every argument that a kernel of this specialisation may take, by its name in the module."""
+        """Every argument that a kernel of this specialisation may take, by its name there."""
         plan = special.plan
         made: dict[str, Any] = {special.emitted.sizes.get(n, n): v for n, v in sizes.items()}
         for node, ident in special.emitted.inputs.items():

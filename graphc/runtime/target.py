@@ -13,7 +13,7 @@ import numpy as np
 
 @cache
 def blas() -> tuple[str, ...]:
-    """The file of the OpenBLAS beside NumPy, none where there is no such file or GRAPHC_BLAS=none."""
+    """The file of the OpenBLAS beside NumPy; none without one, or with GRAPHC_BLAS=none."""
     folder = os.path.dirname(np.__file__)
     wheels = glob(os.path.join(folder, os.pardir, "numpy.libs", "*openblas64_*"))
     found = sorted(wheels + glob(os.path.join(folder, ".dylibs", "*openblas64_*")))

@@ -18,11 +18,11 @@ def small(rows: int = 23, dtype: str = "float64") -> list[np.ndarray]:
 
 
 def test_epoch_leaves_the_weights_that_numpy_leaves():
-    X, y, W1, W2 = example.data(1000)
+    X, y, W1, W2 = example.data(500)
     V1, V2 = W1.copy(), W2.copy()
     assert nn_epoch(X, y, W1, W2) is None
     in_numpy(X, y, V1, V2)
-    assert abs(W1 - example.data(1000)[2]).max() > 1e-3
+    assert abs(W1 - example.data(500)[2]).max() > 1e-3
     np.testing.assert_allclose(W1, V1, atol=2e-6)
     np.testing.assert_allclose(W2, V2, atol=2e-6)
 
