@@ -57,5 +57,5 @@ if __name__ == "__main__":
     for at in fit_b3():
         print(f"b3 {at.b3:.2f}: SSR {at.ssr:.3g}, slope {at.slope:.3g}, step {at.step:.3g}")
 
-    errors = fit_all()
-    print(f"all seven at once: SSR {errors[0]:.2f} -> {errors[-1]:.0e}")
+    losses = fit_all()
+    print(f"all seven at once: SSR {losses[0]:.2f} -> {losses[-1]:.0e}")

@@ -68,7 +68,7 @@ class NonFiniteError(GraphcError, FloatingPointError):
 
 
 class GraphError(GraphcError, ValueError):
-    """The graph itself is wrong: a cycle, a name twice, a slot missing, an output without a loss."""
+    """The graph itself is wrong: a cycle, a name twice, a slot missing, a loss without params."""
 
     code = "G501"
 

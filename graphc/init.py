@@ -24,9 +24,9 @@ class Init:
     args: tuple[Any, ...] = ()
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        return np.ascontiguousarray(KINDS[self.kind](rng, shape, *self.args), dtype=dtype).reshape(
-            shape
-        )
+        """Draw the array."""
+        drawn = KINDS[self.kind](rng, shape, *self.args)
+        return np.ascontiguousarray(drawn, dtype=dtype).reshape(shape)
 
     def __str__(self) -> str:
         return f"{self.kind}({', '.join(map(str, self.args))})" if self.kind != "array" else "array"

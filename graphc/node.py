@@ -61,6 +61,7 @@ class Op:
     core: str | None = None
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
+        """A new stage of the arguments' graph; numbers and arrays among them become constants."""
         graph = graph_of(*args)
         return graph.add(self, graph.lift(args), attrs)
 

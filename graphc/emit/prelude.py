@@ -546,7 +546,7 @@ def _called_gemm(
     ta: int, tb: int, m: int, n: int, k: int,
     alpha: Any, a: Any, lda: int, b: Any, ldb: int, beta: Any, c: Any, ldc: int,
 ) -> None:
-    """One function for all products of a module: written out at each, they took most of the compile."""
+    """One function for all products of a module: written out at each, they compile slowly."""
     _gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 # fmt: on
 

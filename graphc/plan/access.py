@@ -107,7 +107,7 @@ def _composed(step: Along, index: Sequence[Along]) -> Along:
 
 
 def _reshaped(node: Node, index: tuple[Along, ...]) -> Access:
-    """A true reshape: the memory of the base, which is stored in order, under the shape of `node`."""
+    """A true reshape: the memory of the base, which lies in order, under the shape of `node`."""
     shape, base = node.shape, node
     while is_view(base):
         base = base.args[0]

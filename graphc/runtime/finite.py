@@ -149,7 +149,7 @@ def _place(joint: Joint, node: Node) -> tuple[str, str]:
 def _kind(value: Any) -> str:
     """Which of nan, inf and -inf there is, the first of them."""
     arrays = [np.asarray(v) for v in (value if isinstance(value, tuple) else (value,))]
-    tests = {"nan": np.isnan, "inf": np.isposinf, "-inf": np.isneginf}
+    tests: dict[str, Any] = {"nan": np.isnan, "inf": np.isposinf, "-inf": np.isneginf}
     return next(name for name, test in tests.items() if any(test(a).any() for a in arrays))
 
 

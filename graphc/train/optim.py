@@ -151,7 +151,7 @@ class AdamW(Adam):
 
     def numbers(self) -> dict[str, float]:
         """All of them, a decay of 0 as well; raises UsageError for text."""
-        return {"weight_decay": 0.0, **super().numbers()}
+        return {**super().numbers(), "weight_decay": float(self.weight_decay)}
 
     def once(self, t: Node, **numbers: Node) -> dict[str, Node]:
         """Adam's, and the factor by which a parameter shrinks."""

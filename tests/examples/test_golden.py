@@ -12,7 +12,7 @@ import pytest
 from differences import differences
 
 import graphc as gr
-from examples.nn_epoch import two_layer_net
+from examples.nn_epoch import data, in_numpy, two_layer_net
 from examples.staged import RULES, staged
 
 
@@ -76,9 +76,15 @@ def test_page_reads_as_it_should_and_its_gradients_are_right(name, golden):
     assert page(program, "forward_backward") == golden(f"{name}.py")
 
 
-def test_training_step_of_the_two_layer_net_reads_as_it_should(golden):
+def test_training_step_of_the_two_layer_net_reads_as_it_should_and_trains_as_numpy(golden):
     net = two_layer_net(784, 100, 10, "float32")
     step = gr.compile_step(net["loss"], optimizer=gr.optim.SGD(lr=0.1), jit=False)
+    X, y, *weights = data(rows=100)
+    step.params.update(W1=weights[0], W2=weights[1])
+    step(X=X, y=y)
+    in_numpy(X, y, *weights)
+    for name, expected in zip(("W1", "W2"), weights, strict=True):
+        np.testing.assert_allclose(step.params[name], expected, atol=1e-6)
     assert page(step, "step") == golden("mlp_step.py")
 
 

@@ -1,11 +1,14 @@
 """`nn_epoch` trains as NumPy does, in place, and compiles once."""
 
+import warnings
+
 import numpy as np
 import pytest
 from differences import differences
 
 from examples import nn_epoch as example
 from examples.nn_epoch import in_numpy, nn_epoch
+from graphc.errors import RecompileWarning
 
 NAMES = ("X", "y", "W1", "W2")
 
@@ -46,16 +49,25 @@ def loss(values: dict[str, np.ndarray]) -> float:
 
 @pytest.mark.parametrize("name", ["W1", "W2"])
 def test_change_of_the_weights_at_lr_1_is_the_numerical_gradient(name):
-    before = dict(zip(NAMES, small(), strict=True))
+    before = dict(zip(NAMES, small(rows=10), strict=True))
     after = {key: array.copy() for key, array in before.items()}
-    nn_epoch(**after, lr=1.0, batch=23)
+    nn_epoch(**after, lr=1.0, batch=10)
     expected = differences(loss, before, name)
     np.testing.assert_allclose(before[name] - after[name], expected, atol=1e-8)
 
 
-def test_another_rate_batch_or_number_of_rows_compiles_nothing(monkeypatch):
+def test_another_rate_batch_or_number_of_rows_compiles_nothing():
+    X, y, W1, W2 = small()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RecompileWarning)
+        nn_epoch(X, y, W1, W2, batch=10)
+        nn_epoch(X, y, W1, W2, lr=0.01, batch=10)
+        nn_epoch(X[:15], y[:15], W1, W2, batch=4)
+
+
+def test_larger_batch_compiles_once_more_and_says_so():
     X, y, W1, W2 = small()
     nn_epoch(X, y, W1, W2, batch=10)
-    monkeypatch.setattr("graphc.compile.load", None)
-    nn_epoch(X, y, W1, W2, lr=0.01, batch=10)
-    nn_epoch(X[:15], y[:15], W1, W2, batch=4)
+    with pytest.warns(RecompileWarning, match="batch grew from 10 to 20"):
+        nn_epoch(X, y, W1, W2, batch=20)
+    nn_epoch(X, y, W1, W2, batch=19)

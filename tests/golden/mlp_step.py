@@ -25,10 +25,10 @@ def step(batch, X, y, state, work):
     optimizer_lr = at_f64(state, 317632)           # f64
     optimizer_steps = at_i64(state, 317696)        # i64
     matmul_X = Z1 = d_matmul_X = at_f32(work, 64)  # f32[batch,100]
-    scores = d_Z1 = at_f32(work, 25664)            # f32[batch,10]
-    exp_scores = at_f32(work, 28224)               # f32[10]
-    d_scores = at_f32(work, 51264)                 # f32[batch,10]
-    lr = at_f32(work, 53824)                       # f32
+    scores = d_Z1 = at_f32(work, 40064)            # f32[batch,10]
+    exp_scores = at_f32(work, 44096)               # f32[10]
+    d_scores = at_f32(work, 80064)                 # f32[batch,10]
+    lr = at_f32(work, 84096)                       # f32
 
     # (4)  loss = cross_entropy(scores, y)
     count = f32(batch)                                          # (4)

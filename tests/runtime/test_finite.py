@@ -35,14 +35,17 @@ def test_the_whole_sentence_of_a_logarithm() -> None:
     )
 
 
+HERE = "first appears here, in the forward sweep; input 'p' had"
+BACK = "first appears in the gradient through it, in the backward sweep; its input, multiply, had"
+
 # fmt: off
 SENTENCES = [
-    (lambda p: gr.mean(gr.log(p)), [-1.0, 1.0],  "nan first appears here, in the forward sweep; input 'p' had min -1, 1 of 2 elements <= 0"),
-    (lambda p: gr.sum(gr.exp(p)),  [999.0, 1.0], "inf first appears here, in the forward sweep; input 'p' had max 999, 1 of 2 elements beyond the largest exponent"),
-    (lambda p: gr.sum(1 / p),      [0.0, 1.0],   "inf first appears here, in the forward sweep; input 'p' had min 0, 1 of 2 elements == 0"),
-    (lambda p: gr.sum(gr.sqrt(p)), [0.0, 1.0],   "inf first appears in the gradient through it, in the backward sweep; its input, multiply, had min 0, 1 of 2 elements == 0"),
-    (lambda p: gr.sum(p * p),      [1e200, 1.0], "inf first appears here, in the forward sweep; input 'p' had min 1 and max 1e+200"),
-    (lambda p: gr.sum(p),          [np.nan, 1],  ": 1 of the 2 elements that were fed are not finite"),
+    (lambda p: gr.mean(gr.log(p)), [-1.0, 1.0],  f"nan {HERE} min -1, 1 of 2 elements <= 0"),
+    (lambda p: gr.sum(gr.exp(p)),  [999.0, 1.0], f"inf {HERE} max 999, 1 of 2 elements beyond the"),
+    (lambda p: gr.sum(1 / p),      [0.0, 1.0],   f"inf {HERE} min 0, 1 of 2 elements == 0"),
+    (lambda p: gr.sum(p * p),      [1e200, 1.0], f"inf {HERE} min 1 and max 1e+200"),
+    (lambda p: gr.sum(gr.sqrt(p)), [0.0, 1.0],   f"inf {BACK} min 0, 1 of 2 elements == 0"),
+    (lambda p: gr.sum(p),          [np.nan, 1],  ": 1 of the 2 elements that were fed are not"),
 ]
 # fmt: on
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from train_nets import DATA, X, T, gradients, net
+from train_nets import DATA, T, X, gradients, net
 
 import graphc as gr
 from graphc.errors import GraphError, ShapeError, UsageError
@@ -82,7 +82,7 @@ def test_scalar_outputs_of_the_step_are_columns() -> None:
 def test_a_metric_that_is_no_scalar_or_no_stage_is_told(step: Step) -> None:
     with pytest.raises(ShapeError, match=r"a metric is a scalar, this stage is f64\[batch,3\]"):
         step.fit(DATA, metrics={"logits": "logits"})
-    with pytest.raises(GraphError, match="no stage is named 'acuracy'\n.*'accuracy'"):
+    with pytest.raises(GraphError, match=r"no stage is named 'acuracy'\n.*'accuracy'"):
         step.fit(DATA, metrics={"accuracy": "acuracy"})
 
 

@@ -17,16 +17,18 @@ START = np.random.default_rng(1).standard_normal((4, 3))
 X = np.random.default_rng(2).standard_normal((6, 4))
 T = np.array([0, 2, 1, 1, 0, 2])
 
+NINE, BETAS = {"momentum": 0.9}, {"betas": (0.8, 0.9)}
+
 # ours, PyTorch's name, its arguments
 # fmt: off
 ROWS: list[tuple[Optimizer, str, dict[str, Any]]] = [
     (SGD(0.1),                               "SGD",   {"lr": 0.1}),
     (SGD(0.1, weight_decay=0.3),             "SGD",   {"lr": 0.1, "weight_decay": 0.3}),
     (Momentum(0.1, 0.8),                     "SGD",   {"lr": 0.1, "momentum": 0.8}),
-    (Momentum(0.1, nesterov=True),           "SGD",   {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-    (Momentum(0.1, weight_decay=0.3),        "SGD",   {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.3}),
+    (Momentum(0.1, nesterov=True),           "SGD",   {"lr": 0.1, **NINE, "nesterov": True}),
+    (Momentum(0.1, weight_decay=0.3),        "SGD",   {"lr": 0.1, **NINE, "weight_decay": 0.3}),
     (Adam(0.05),                             "Adam",  {"lr": 0.05}),
-    (Adam(0.05, 0.8, 0.9, 1e-3),             "Adam",  {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3}),
+    (Adam(0.05, 0.8, 0.9, eps=0.1),          "Adam",  {"lr": 0.05, **BETAS, "eps": 0.1}),
     (Adam(0.05, weight_decay=0.3),           "Adam",  {"lr": 0.05, "weight_decay": 0.3}),
     (AdamW(0.05),                            "AdamW", {"lr": 0.05}),
     (AdamW(0.05, weight_decay=0.3),          "AdamW", {"lr": 0.05, "weight_decay": 0.3}),

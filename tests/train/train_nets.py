@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import pytest
 
 import graphc as gr
+from graphc.train.optim import SGD
+from graphc.train.step import Step, compile_step
 
 ROWS, FEATURES, HIDDEN, CLASSES = 10, 4, 5, 3
 _draw = np.random.default_rng(7)
 X = _draw.standard_normal((ROWS, FEATURES))
 T = _draw.integers(0, CLASSES, ROWS).astype(np.uint8)
 DATA = {"X": X, "t": T}
+NAMES = ("W1", "b1", "W2")
 
 Arrays = dict[str, np.ndarray]
 
@@ -50,3 +57,25 @@ def epoch(p: Arrays, x: np.ndarray, t: np.ndarray, size: int, lr: float) -> floa
         for name, d in grads.items():
             p[name] -= lr * d
     return total / len(x)
+
+
+def plain(loss: Any, **asked: Any) -> Step:
+    """A step that runs as Python."""
+    return compile_step(loss, optimizer=asked.pop("optimizer", SGD(0.5)), jit=False, **asked)
+
+
+def weights(step: Step) -> Arrays:
+    """A copy of the params."""
+    return {name: step.params[name].copy() for name in NAMES}
+
+
+def check_weights(step: Step, wanted: Arrays) -> None:
+    """The params are those, but for rounding."""
+    for name, array in wanted.items():
+        np.testing.assert_allclose(step.params[name], array, rtol=1e-10, atol=1e-12)
+
+
+def raises(kind: type[Exception], match: str, function: Callable[..., Any], *args: Any) -> None:
+    """The call raises this, with such a sentence."""
+    with pytest.raises(kind, match=match):
+        function(*args)
