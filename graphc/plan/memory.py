@@ -203,12 +203,11 @@ def _life(task: Task, readers: list[Task], nest: Nest, sizes: Sizes) -> Life:
                 depth = min(
                     depth, shared(path, task.complete, nest.path[reader], access, reader.loops)
                 )
-    if task.opaque or any(r.opaque for r in readers):
+    read_whole = bool(task.node.shape) and any(r.opaque for r in readers)
+    if task.opaque or read_whole:
         depth = 0
-    register = (
-        depth == _axes(task.node) and not task.opaque and (not task.folded or task.in_register)
-    )
-    register = register and not any(r.opaque for r in readers)
+    local = not task.opaque and not read_whole and (not task.folded or task.in_register)
+    register = local and depth == _axes(task.node)
     size = 0 if register else nbytes(task.node, sizes, depth)
     times = [_span(nest, task, depth, path)] + [
         _span(nest, r, depth, nest.path[r]) for r in readers
