@@ -3,6 +3,7 @@ that a person can read.
 """
 
 from graphc import init as init
+from graphc.check import check_gradient as check_gradient
 from graphc.compile import compile as compile
 from graphc.define import constant as constant
 from graphc.define import graph as graph

@@ -21,6 +21,7 @@ from graphc.grad import backward
 from graphc.graph import INPUT, PARAM, STATE, Graph, Node
 from graphc.joint import Joint
 from graphc.ops.pieces import slice_needs
+from graphc.plan import table
 from graphc.plan.make import Options, Wish, make, saved
 from graphc.plan.settle import settle
 from graphc.plan.sizes import Sizes, running
@@ -203,7 +204,8 @@ def assemble(graph: Graph, done: Compiled, order: Order, shape: Shape, state: St
     wishes = _wishes(joint, shape)
     compiler = _Specialiser(joint, wishes, order, state)
     program = Program(shape, door, state, compiler, wishes[0].name)
-    program.after, program.fired = done.after, joint.fired  # type: ignore[attr-defined]
+    program.after, program.fired = done.after, joint.fired
+    program.weave = lambda plan: emit(joint, plan, prelude(), exports(), lines=True)
     program.guard = Guard(done.after["write_down"], state) if order.debug else None
     return program
 
@@ -295,4 +297,4 @@ def _safe_name(title: str) -> str:
     return (kept if kept[:1].isalpha() else f"graph_{kept}".rstrip("_"))[:40]
 
 
-__all__ = ["GraphError", "compile"]
+__all__ = ["GraphError", "compile", "table"]

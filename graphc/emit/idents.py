@@ -30,10 +30,11 @@ class Idents:
     ) -> None:
         self.graph, self.names, self.registers = graph, names, registers
         self.known: dict[Node, str] = {}
+        self.taken: set[str] = set()
         ordered = sorted(nodes, key=lambda n: n.index)
         for node in ordered:
             if node.is_leaf or node.name is not None:
-                self.known[node] = names.fresh(node.name or "constant")
+                self._call(node, names.fresh(node.name or "constant"))
         for node in [n for n in ordered if n not in registers] + ordered:
             self(node)
 
@@ -41,8 +42,12 @@ class Idents:
         """The identifier of a node."""
         node = unchecked(node)
         if node not in self.known:
-            self.known[node] = self._growing(node) or self._fresh(node)
+            self._call(node, self._growing(node) or self._fresh(node))
         return self.known[node]
+
+    def _call(self, node: Node, name: str) -> None:
+        self.known[node] = name
+        self.taken.add(name)
 
     def _growing(self, node: Node) -> str | None:
         """The name of the partial sum that this sum goes on with, where nothing else reads that."""
@@ -58,7 +63,7 @@ class Idents:
         behind it.
         """
         wanted = self._wanted(node)
-        element = node in self.registers and node.shape and wanted in self.known.values()
+        element = node in self.registers and node.shape and wanted in self.taken
         return self.names.fresh(f"{wanted}_{'ijkl'[: node.ndim]}" if element else wanted)
 
     def _wanted(self, node: Node) -> str:

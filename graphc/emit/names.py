@@ -36,16 +36,18 @@ class Names:
     def __init__(self, reserved: Iterable[str] = ()) -> None:
         self._reserved = frozenset(reserved) | BUILTINS | KEYWORDS
         self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def fresh(self, wanted: str) -> str:
         """A new identifier like `wanted`: `range_` for a reserved word, `d_x2` for a second d_x."""
         base = identifier(wanted)
         if base in self._reserved:
             base = _fitted(base, "_")
-        found, count = base, 1
+        found, count = base, self._counts.get(base, 1)
         while found in self._taken or found in self._reserved:
             count += 1
             found = _fitted(base, _suffix(base, count))
+        self._counts[base] = count
         self._taken.add(found)
         return found
 

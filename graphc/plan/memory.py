@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from graphc.graph import CONST, INPUT, Node
 from graphc.ops.spell import Check
 from graphc.plan.access import unchecked
@@ -305,24 +307,28 @@ def _pack(lives: list[Life], taken: list[Life], start: int, reuse: bool) -> int:
     """Offsets: the largest first, each at the lowest place that is free during its life; the end
     of all.
     """
-    placed = sorted(taken, key=lambda p: p.offset)
+    order = sorted(lives, key=lambda b: (-b.nbytes, b.first))
+    spans = np.zeros((4, len(taken) + len(order)), np.int64)
     end = start
-    for life in sorted(lives, key=lambda b: (-b.nbytes, b.first)):
-        at = start
-        for other in placed:
-            apart = reuse and (other.last < life.first or life.last < other.first)
-            if (
-                not apart
-                and other.offset < at + life.nbytes
-                and at < other.offset + aligned(other.nbytes)
-            ):
-                at = aligned(other.offset + other.nbytes)
-        life.offset = at
-        life.members = life.members or [life.node]
-        placed.append(life)
-        placed.sort(key=lambda p: p.offset)
-        end = max(end, aligned(at + life.nbytes))
+    for n, life in enumerate([*taken, *order]):
+        if n >= len(taken):
+            life.offset = _lowest(life, spans[:, :n], start, reuse)
+            life.members = life.members or [life.node]
+            end = max(end, aligned(life.offset + life.nbytes))
+        spans[:, n] = life.first, life.last, life.offset, aligned(life.offset + life.nbytes)
     return end
+
+
+def _lowest(life: Life, spans: np.ndarray, start: int, reuse: bool) -> int:
+    """The lowest offset from `start` on that nothing uses during a life; `spans` has the first and
+    last time of all that is placed, and where it begins and ends.
+    """
+    first, last, begin, end = spans
+    near = (last >= life.first) & (first <= life.last) | (not reuse)
+    by = np.argsort(begin[near], kind="stable")
+    free = np.maximum.accumulate(np.concatenate(([start], end[near][by])))
+    fits = np.flatnonzero(begin[near][by] - free[:-1] >= life.nbytes)
+    return int(free[fits[0]] if fits.size else free[-1])
 
 
 __all__ = ["CONST", "INPUT", "Slot", "aligned", "argument", "laid_out", "place"]

@@ -59,7 +59,7 @@ class Loaded:
         found = _PRELUDE.search(text)
         self._prelude_name = found[1] if found else None
         if self._prelude_name:
-            self._prelude_path = store.put_text(f"{self._prelude_name}.py", prelude)
+            self.prelude_path = store.put_text(f"{self._prelude_name}.py", prelude)
 
     def __repr__(self) -> str:
         return f"<Loaded {self.path}>"
@@ -69,7 +69,7 @@ class Loaded:
         """The module itself; the first use runs it, which imports Numba."""
         with _lock:
             if self._prelude_name and self._prelude_name not in sys.modules:
-                self._run(self._prelude_name, self._prelude_path, self.prelude)
+                self._run(self._prelude_name, self.prelude_path, self.prelude)
             if self.name not in sys.modules:
                 self._run(self.name, self.path, self.text)
             return sys.modules[self.name]

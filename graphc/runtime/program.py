@@ -7,9 +7,12 @@ calling thread; parameters live in State, which several programs may share.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +20,16 @@ import numpy as np
 from graphc.emit.module import Emitted
 from graphc.errors import GraphError, UsageError
 from graphc.graph import CONST, EMPTY
+from graphc.joint import Fired, Joint
 from graphc.plan.plan import Part, Plan
 from graphc.runtime.arena import State, block, view
+from graphc.runtime.dump import written
 from graphc.runtime.feeds import Door
 from graphc.runtime.finite import Guard
 from graphc.runtime.load import Loaded
 from graphc.runtime.sentences import Row, compiled_again, out_of_range
 from graphc.runtime.straight import straight
+from graphc.trace import Trace, trace
 from graphc.types import bind_shape
 
 
@@ -102,6 +108,9 @@ class Program:
         self._lock = threading.RLock()
         self._fast: Callable[..., Any] | None = None
         self.guard: Guard | None = None
+        self.after: Mapping[str, Joint] = {}
+        self.fired: tuple[Fired, ...] = ()
+        self.weave: Callable[[Plan], Emitted] | None = None
         self.say: Callable[[str], None] | None = None
 
     # Calling
@@ -340,11 +349,11 @@ class Program:
         """Parameters and state by name: live views; assigning copies in."""
         return self._state
 
-    def source(self, part: str | None = None) -> str:
+    def source(self, part: str | None = None, lines: bool = False) -> str:
         """The emitted module, or one function of it: "forward", "backward", "forward_backward",
-        "step".
+        "step"; with `lines` the user's files and lines are woven in.
         """
-        emitted = self._latest.emitted
+        emitted = self._woven() if lines else self._latest.emitted
         if part is None:
             return emitted.text
         if part not in emitted.parts:
@@ -352,6 +361,35 @@ class Program:
                 f"there is no part {part!r}; there are {', '.join(map(repr, emitted.parts))}"
             )
         return emitted.parts[part] + "\n"
+
+    def _woven(self) -> Emitted:
+        assert self.weave is not None, "assemble gives every program its weaver"
+        return self.weave(self.plan)
+
+    def trace(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Trace:
+        """Every stage with these inputs: value, upstream gradient, local gradients. Not compiled."""
+        arrays = self.door.arrays(self._merged(feeds, named))
+        joint = self.after.get("differentiate") or self.after["take"]
+        return trace(joint, {**self._state, **arrays})
+
+    def dump(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write everything there is to see into a folder; the paths.
+
+        The graph after each pass, the plan, the source alone and with the user's lines, and LLVM
+        and machine code of the functions that have been compiled.
+        """
+        special = self._latest
+        doors = special.emitted.doors
+        compiled = {n: (doors[n].name, doors[n].signature) for n in special.entries if special.jit}
+        woven = self._woven().text
+        return written(folder, self.after, special.plan, special.loaded, woven, compiled)
+
+    def __str__(self) -> str:
+        parts = ", ".join(self._latest.plan.parts)
+        return f"program {self._latest.plan.title}: {parts}\n{self.path}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}\n\n{escape(str(self.plan))}</pre>"
 
     def llvm(self, part: str | None = None) -> str:
         """The optimised LLVM code of a function."""

@@ -42,7 +42,7 @@ WIRES = (1.0, 0.20), (-1.0, -0.20), (0.37, -0.53), (1.37, -0.53), (0.73, 1.0)
 
 
 def test_every_wire_of_the_neuron_has_the_drawings_numbers(as_written):
-    rows = [(round(row.value, 2), round(row.gradient, 2)) for row in list(as_written)[-5:]]
+    rows = [(round(row.value, 2), round(row.gradient, 2)) for row in as_written.wires[-5:]]
     assert tuple(rows) == WIRES
 
 
