@@ -24,5 +24,4 @@ from graphc.train import optim as optim
 from graphc.train.step import Step as Step
 from graphc.train.step import compile_step as compile_step
 from graphc.types import Type as Type
-
-__version__ = "0.1.0"
+from graphc.version import __version__ as __version__

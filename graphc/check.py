@@ -21,7 +21,7 @@ SMALL = 64
 
 @dataclass(frozen=True)
 class Row:
-    """One parameter: along what it was moved, how often the loss was evaluated, the largest error."""
+    """One parameter: along what it was moved, how many evaluations, the largest error."""
 
     name: str
     shape: tuple[int, ...]

@@ -10,12 +10,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import DataError, GraphcError, UsageError
+from graphc.version import __version__
 
 Parser = argparse.ArgumentParser
 
@@ -59,14 +61,14 @@ def _train_options(parser: Parser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    import graphc as gr
+    from graphc.ops import argmax
 
     data = _data(options)
-    step, logits = _network(gr, data, options)
+    step, logits = _network(data, options)
     _say(options, f"{len(data.x_train)} rows to train on, {len(data.x_test)} to test on")
     rows = {"x": data.x_train, "labels": data.y_train}
     history = step.fit(rows, epochs=options.epochs, batch_size=options.batch_size)
-    predicted = step.compile(gr.argmax(logits, axis=1))(x=data.x_test)
+    predicted = step.compile(argmax(logits, axis=1))(x=data.x_test)
     accuracy = float(np.mean(predicted == data.y_test))
     if options.save:
         step.save(options.save)
@@ -88,23 +90,29 @@ def _data(options: argparse.Namespace) -> Any:
     return load_npz(options.data)
 
 
-def _network(gr: Any, data: Any, options: argparse.Namespace) -> tuple[Any, Any]:
+def _network(data: Any, options: argparse.Namespace) -> tuple[Any, Any]:
     """A net of relu layers over the data's features, with its training step."""
-    net = gr.Graph("digits" if options.data == "digits" else Path(options.data).stem, dtype="f32")
+    from graphc import init
+    from graphc.graph import Graph
+    from graphc.ops import cross_entropy, relu
+    from graphc.train import optim
+    from graphc.train.step import compile_step
+
+    net = Graph("digits" if options.data == "digits" else Path(options.data).stem, dtype="f32")
     h = net.input("x", ("batch", data.features))
     labels = net.input("labels", ("batch",), data.y_train.dtype)
     widths = [data.features, *_widths(options.hidden), data.classes]
-    for layer, (n, m) in enumerate(zip(widths, widths[1:], strict=False), 1):
-        W = net.param(f"W{layer}", (n, m), init=gr.init.he_normal())
+    for layer, (n, m) in enumerate(pairwise(widths), 1):
+        W = net.param(f"W{layer}", (n, m), init=init.he_normal())
         b = net.param(f"b{layer}", (m,))
         h = h @ W + b
-        h = gr.relu(h).named(f"h{layer}") if layer < len(widths) - 1 else h.named("logits")
-    loss = gr.cross_entropy(h, labels).named("loss")
-    made = {"sgd": gr.optim.SGD, "momentum": gr.optim.Momentum}
-    made |= {"adam": gr.optim.Adam, "adamw": gr.optim.AdamW}
+        h = relu(h).named(f"h{layer}") if layer < len(widths) - 1 else h.named("logits")
+    loss = cross_entropy(h, labels).named("loss")
+    made = {"sgd": optim.SGD, "momentum": optim.Momentum}
+    made |= {"adam": optim.Adam, "adamw": optim.AdamW}
     chosen = made[options.optimizer]
     optimizer = chosen() if options.lr is None else chosen(lr=options.lr)
-    return gr.compile_step(loss, optimizer=optimizer, seed=options.seed), h
+    return compile_step(loss, optimizer=optimizer, seed=options.seed), h
 
 
 def _widths(text: str) -> list[int]:
@@ -150,8 +158,8 @@ def _run_file(path: Path) -> dict[str, Any]:
 
 
 def _program(found: Any) -> Any:
-    """A program of a node, a graph, a step or a program; a scalar with params or inputs gets wrt."""
-    import graphc as gr
+    """A program of a node, a graph, a step or a program; a scalar is compiled with gradients."""
+    from graphc.compile import compile
 
     if hasattr(found, "program"):
         return found.program
@@ -160,7 +168,7 @@ def _program(found: Any) -> Any:
     node = _loss(found)
     wrt = differentiable(node)
     scalar = node is not None and not node.shape and node.type.is_float and wrt
-    return gr.compile(node if node is not None else found, wrt=wrt if scalar else None)
+    return compile(node if node is not None else found, wrt=wrt if scalar else None)
 
 
 def _loss(found: Any) -> Any:
@@ -223,13 +231,13 @@ def _check_options(parser: Parser) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    import graphc as gr
+    from graphc.check import check_gradient
 
     node = _loss(load_model(options.model))
     if node is None or not hasattr(node, "op"):
         raise UsageError(f"{options.model} is no single stage whose gradient could be checked")
     feeds = random_feeds(node, options.seed, options.batch)
-    report = gr.check_gradient(node, feeds, wrt=differentiable(node))
+    report = check_gradient(node, feeds, wrt=differentiable(node))
     _report(options, {"ok": report.ok, "table": str(report)}, str(report))
     return 0 if report.ok else 1
 
@@ -257,13 +265,12 @@ def _info(options: argparse.Namespace) -> int:
     import networkx
     import numba
 
-    import graphc
     from graphc.runtime import store
     from graphc.runtime.target import target
 
     entries = store.entries()
     facts = {
-        "graphc": graphc.__version__,
+        "graphc": __version__,
         "python": sys.version.split()[0],
         "numba": numba.__version__,
         "llvmlite": llvmlite.__version__,

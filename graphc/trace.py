@@ -95,7 +95,13 @@ def _totals(graph: Graph, values: Mapping[Node, Any]) -> dict[Node, Any]:
 
 def _wire(node: Node, values: Mapping[Node, Any], totals: Mapping[Node, Any]) -> Wire:
     text = expression(node) if not node.is_leaf else node.op.name
-    return Wire(node.name or "", text, values[node], totals.get(node), _local(node, values))
+    local = tuple(map(_plain, _local(node, values)))
+    return Wire(node.name or "", text, _plain(values[node]), _plain(totals.get(node)), local)
+
+
+def _plain(value: Any) -> Any:
+    """A scalar as Python has it."""
+    return value.item() if isinstance(value, (np.ndarray, np.generic)) and not value.ndim else value
 
 
 def _local(node: Node, values: Mapping[Node, Any]) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "graphc"
 # what is imported for annotations alone, and so never runs, may stand anywhere on its own floor.
 # fmt: off
 FLOORS = (
-    ("errors", "types", "place", "init", "expr", "literal"),                         # F0
+    ("version", "errors", "types", "place", "init", "expr", "literal"),                         # F0
     ("node", "graph", "joint", "written", "show",                                    # F1
      "handbuilt", "said", "exchange", "define"),
     ("ops", "interpret"),                                                            # F2

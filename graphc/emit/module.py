@@ -200,13 +200,13 @@ def header(plan: Plan, lines: bool) -> str:
             str(s.type),
             s.where if lines else "",
         )
-        for s in plan.stages
+        for s in plan.stages[:MOST_STAGES]
     ]
-    shown = rows[:MOST_STAGES]
-    more = [f"    ... and {len(rows) - len(shown)} more stages"] if len(rows) > len(shown) else []
+    rest = len(plan.stages) - len(rows)
+    more = [f"    ... and {rest} more stages"] if rest else []
     facts = ["    (k) computes stage k; d(k) carries the gradient back through stage k; u updates."]
     facts += ["    d_v is the gradient with respect to v."] if _has_gradients(plan) else []
-    table = _columns(shown)
+    table = _columns(rows)
     first = (
         f"{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file."
     )

@@ -190,7 +190,7 @@ class _Builder:
     def _accumulator(self, task: Task, full: Path) -> None:
         at = task.folded[0]
         block = full[at - 1].block if at else self.block
-        place = block.index(full[at])
+        place = _behind(block, {full[at]}) - 1
         if task.in_register:
             block.insert(place, Leaf(task, "start"))
             return
@@ -204,11 +204,16 @@ class _Builder:
         if not early or self.plain:
             return len(block)
         walls = {self._item(t, depth) for t in before}
-        place = max((i + 1 for i, item in enumerate(block) if item in walls), default=0)
+        place = _behind(block, walls)
         rest = takewhile(
             lambda item: isinstance(item, Leaf) and not item.task.opaque, block[place:]
         )
         return place + sum(1 for _ in rest)
+
+
+def _behind(block: Block, walls: set[Leaf | Loop]) -> int:
+    """The place behind the last of these items; it is looked for from the end, where it mostly is."""
+    return next((i + 1 for i in reversed(range(len(block))) if block[i] in walls), 0)
 
 
 def _bases(task: Task) -> set[Node]:

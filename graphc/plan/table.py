@@ -136,12 +136,12 @@ def _said(name: str, text: str) -> str:
 
 
 def _gradients(plan: Plan, part: Part, number: int) -> Iterator[tuple[str, str, str]]:
-    """The gradients that flow back through one stage: what they are called, their type and place."""
+    """The gradients that flow back through one stage: their names, types and places."""
     for task in part.nest.tasks.order:
         stage = task.node.backward_of
-        if stage is not None and plan.numbers.get(stage) == number:
-            if task.node in task.node.graph.gradients or task.node.name:
-                yield named(task.node), str(task.node.type), _lives(part, task.node)
+        told = task.node in task.node.graph.gradients or task.node.name is not None
+        if told and stage is not None and plan.numbers.get(stage) == number:
+            yield named(task.node), str(task.node.type), _lives(part, task.node)
 
 
 def _lives(part: Part, node: Node) -> str:
@@ -174,10 +174,11 @@ def _buffers(part: Part) -> list[str]:
     for slot in part.slots.values():
         if slot.arena == "work":
             found.setdefault(slot.offset, []).append(slot)
-    return [
-        f"{offset:>8} {max(s.nbytes for s in slots):>10} bytes  {', '.join(named(s.node) for s in slots)}"
-        for offset, slots in sorted(found.items())
-    ]
+    rows = []
+    for offset, slots in sorted(found.items()):
+        names = ", ".join(named(s.node) for s in slots)
+        rows.append(f"{offset:>8} {max(s.nbytes for s in slots):>10} bytes  {names}")
+    return rows
 
 
 def _columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
@@ -187,5 +188,5 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(f"{cell:<{w}}" for cell, w in zip(row, wide, strict=True)).rstrip()
 
 
-Plan.__str__ = text  # type: ignore[method-assign]
-Plan.products = property(lambda plan: len(products(plan)))  # type: ignore[attr-defined]
+Plan.__str__ = text  # type: ignore[assignment, method-assign]
+Plan.products = property(products)  # type: ignore[attr-defined]

@@ -7,12 +7,9 @@ calling thread; parameters live in State, which several programs may share.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +20,12 @@ from graphc.graph import CONST, EMPTY
 from graphc.joint import Fired, Joint
 from graphc.plan.plan import Part, Plan
 from graphc.runtime.arena import State, block, view
-from graphc.runtime.dump import written
 from graphc.runtime.feeds import Door
 from graphc.runtime.finite import Guard
 from graphc.runtime.load import Loaded
+from graphc.runtime.look import Looks
 from graphc.runtime.sentences import Row, compiled_again, out_of_range
 from graphc.runtime.straight import straight
-from graphc.trace import Trace, trace
 from graphc.types import bind_shape
 
 
@@ -85,7 +81,7 @@ class Shape:
     single: bool
 
 
-class Program:
+class Program(Looks):
     """A compiled graph: `program(x=...)` runs it; `.source()`, `.plan`, `.path` show what runs."""
 
     def __init__(
@@ -332,82 +328,6 @@ class Program:
         names = {name for node in self.door.declared.values() for name in node.type.names()}
         return dict.fromkeys(sorted(names), DEFAULT_SIZE)
 
-    # Looking at it
-
-    @property
-    def plan(self) -> Plan:
-        """The plan of the latest specialisation; prints itself."""
-        return self._latest.plan
-
-    @property
-    def path(self) -> str:
-        """The file of the module that runs."""
-        return str(self._latest.loaded.path)
-
-    @property
-    def params(self) -> State:
-        """Parameters and state by name: live views; assigning copies in."""
-        return self._state
-
-    def source(self, part: str | None = None, lines: bool = False) -> str:
-        """The emitted module, or one function of it: "forward", "backward", "forward_backward",
-        "step"; with `lines` the user's files and lines are woven in.
-        """
-        emitted = self._woven() if lines else self._latest.emitted
-        if part is None:
-            return emitted.text
-        if part not in emitted.parts:
-            raise UsageError(
-                f"there is no part {part!r}; there are {', '.join(map(repr, emitted.parts))}"
-            )
-        return emitted.parts[part] + "\n"
-
-    def _woven(self) -> Emitted:
-        assert self.weave is not None, "assemble gives every program its weaver"
-        return self.weave(self.plan)
-
-    def trace(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Trace:
-        """Every stage with these inputs: value, upstream gradient, local gradients. Not compiled."""
-        arrays = self.door.arrays(self._merged(feeds, named))
-        joint = self.after.get("differentiate") or self.after["take"]
-        return trace(joint, {**self._state, **arrays})
-
-    def dump(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write everything there is to see into a folder; the paths.
-
-        The graph after each pass, the plan, the source alone and with the user's lines, and LLVM
-        and machine code of the functions that have been compiled.
-        """
-        special = self._latest
-        doors = special.emitted.doors
-        compiled = {n: (doors[n].name, doors[n].signature) for n in special.entries if special.jit}
-        woven = self._woven().text
-        return written(folder, self.after, special.plan, special.loaded, woven, compiled)
-
-    def __str__(self) -> str:
-        parts = ", ".join(self._latest.plan.parts)
-        return f"program {self._latest.plan.title}: {parts}\n{self.path}"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}\n\n{escape(str(self.plan))}</pre>"
-
-    def llvm(self, part: str | None = None) -> str:
-        """The optimised LLVM code of a function."""
-        door = self._latest.emitted.doors[part or self._main]
-        return self._latest.loaded.llvm(door.name, door.signature)
-
-    def asm(self, part: str | None = None) -> str:
-        """The machine's assembly of a function."""
-        door = self._latest.emitted.doors[part or self._main]
-        return self._latest.loaded.asm(door.name, door.signature)
-
-
-def _scalar(array: np.ndarray, jit: bool) -> Any:
-    """A number for a kernel; without the JIT one of NumPy's, which divides by zero and wraps around
-    as compiled code does.
-    """
-    return array.item() if jit else array[()]
-
 
 def _number(value: Any) -> Any:
     """A scalar as Python has it; without the JIT kernels return NumPy's."""
@@ -427,3 +347,10 @@ def constants(plan: Plan) -> np.ndarray:
 
 
 __all__ = ["GraphError", "Program", "Shape", "Special", "constants"]
+
+
+def _scalar(array: np.ndarray, jit: bool) -> Any:
+    """A number for a kernel; without the JIT one of NumPy's, which divides by zero and wraps around
+    as compiled code does.
+    """
+    return array.item() if jit else array[()]

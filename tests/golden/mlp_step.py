@@ -28,14 +28,13 @@ def step(batch, X, y, state, work):
     scores = d_Z1 = at_f32(work, 40064)            # f32[batch,10]
     exp_scores = at_f32(work, 44096)               # f32[10]
     d_scores = at_f32(work, 80064)                 # f32[batch,10]
-    lr = at_f32(work, 84096)                       # f32
 
     # (4)  loss = cross_entropy(scores, y)
     count = f32(batch)                                          # (4)
     # d(4)  loss = cross_entropy(scores, y)
     d_loss = f32(1)                                             # d(4)
     share = d_loss / count                                      # d(4)
-    lr[0] = f32(optimizer_lr[0])                                # u
+    lr = f32(optimizer_lr[0])                                   # u
     bad = outside(y, batch, 0, 10)                              # (4)
     if bad >= 0:
         report(work, 1, bad, i64(y[bad]))
@@ -69,11 +68,11 @@ def step(batch, X, y, state, work):
     # d(3)  scores = Z1 @ W2
     gemm(0, 1, batch, 100, 10, f32(1), d_scores, 10, W2, 10, f32(0), d_Z1, 100)  # d(3)
     # d(3) u  W2 -= lr * d_W2
-    gemm(1, 0, 100, 10, batch, -lr[0], Z1, 100, d_scores, 10, f32(1), W2, 10)  # d(3) u
+    gemm(1, 0, 100, 10, batch, -lr, Z1, 100, d_scores, 10, f32(1), W2, 10)  # d(3) u
     for i in range(batch):
         for j in range(100):
             # d(2)  Z1 = relu(X @ W1)
             d_matmul_X[i*100 + j] = select(Z1[i*100 + j] > f32(0), d_Z1[i*100 + j], f32(0))  # d(2)
     # d(1) u  W1 -= lr * d_W1
-    gemm(1, 0, 784, 100, batch, -lr[0], X, 784, d_matmul_X, 100, f32(1), W1, 100)  # d(1) u
+    gemm(1, 0, 784, 100, batch, -lr, X, 784, d_matmul_X, 100, f32(1), W1, 100)  # d(1) u
     return loss
