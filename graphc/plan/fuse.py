@@ -9,7 +9,7 @@ row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
 
@@ -211,7 +211,7 @@ class _Builder:
         return place + sum(1 for _ in rest)
 
 
-def _behind(block: Block, walls: set[Leaf | Loop]) -> int:
+def _behind(block: Block, walls: Container[Leaf | Loop]) -> int:
     """The place behind the last of these items; it is looked for from the end, where it mostly is."""
     return next((i + 1 for i in reversed(range(len(block))) if block[i] in walls), 0)
 

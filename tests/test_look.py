@@ -1,0 +1,74 @@
+"""What can be seen of a program: trace, plan, lines, and everything in a folder."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphc as gr
+
+
+@pytest.fixture(scope="module")
+def program():
+    g = gr.Graph("seen", dtype="float32")
+    x = g.input("x", ("batch", 80))
+    W = g.param("W", (80, 60), init=gr.init.normal())
+    h = gr.relu(x @ W).named("h")
+    loss = gr.mean(h * h).named("loss")
+    made = gr.compile(loss, wrt=["W"])
+    made(x=np.ones((5, 80), "float32"))
+    return made
+
+
+def test_trace_has_value_gradient_and_local_gradients_of_every_stage():
+    g = gr.Graph("q")
+    x, y, z = g.input("x"), g.input("y"), g.input("z")
+    q = (x + y).named("q")
+    f = (q * z).named("f")
+    trace = gr.compile(f, wrt=["x", "y", "z"], jit=False).trace(x=-2, y=5, z=-4)
+    assert (trace["q"].value, trace["f"].value) == (3, -12)
+    assert [trace[n].gradient for n in "fzqxy"] == [1, 3, -4, -4, -4]
+    assert trace["f"].local == (-4, 3)
+    assert "q = x + y" in str(trace)
+
+
+def test_trace_forms_no_jacobian(program):
+    trace = program.trace(x=np.ones((5, 80), "float32"))
+    assert trace["h"].value.shape == (5, 60)
+    assert trace["loss"].local == ()
+
+
+def test_plan_prints_stages_products_and_bytes(program):
+    text = str(program.plan)
+    assert "h = relu(x @ W)" in text
+    assert "5 x 80 x 60  BLAS" in text
+    assert "without reuse" in text
+    assert [p.flops for p in program.plan.products] == [2 * 5 * 80 * 60] * 2
+
+
+def test_lines_are_woven_in_on_demand_and_never_cached(program):
+    assert "test_look.py" in program.source(lines=True)
+    assert "test_look.py" not in Path(program.path).read_text()
+
+
+def test_dump_writes_a_folder_whose_module_runs_by_itself(program, tmp_path, monkeypatch):
+    paths = program.dump(tmp_path)
+    names = {p.name for p in paths}
+    assert {
+        "plan.txt",
+        "source_with_lines.py.txt",
+        "forward_backward.ll",
+        "forward_backward.s",
+    } <= names
+    assert any(name.endswith("differentiate.dot") for name in names)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = next(p for p in paths if p.name.startswith("seen_"))
+    try:
+        assert "forward_backward" in runpy.run_path(str(module))
+    finally:
+        for name in [n for n in sys.modules if n.startswith("graphc_prelude")]:
+            sys.modules.pop(name)
