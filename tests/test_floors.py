@@ -24,7 +24,7 @@ FLOORS = (
      "handbuilt", "said", "exchange", "define"),
     ("ops", "interpret"),                                                            # F2
     ("grad", "gate"),                                                                # F3
-    ("trace", "check", "rules",),                                                                      # F4
+    ("trace", "check", "rules"),                                                     # F4
     ("plan",),                                                                       # F5
     ("kernel", "lower"),                                                             # F6
     ("emit",),                                                                       # F7

@@ -212,7 +212,7 @@ class _Builder:
 
 
 def _behind(block: Block, walls: Container[Leaf | Loop]) -> int:
-    """The place behind the last of these items; it is looked for from the end, where it mostly is."""
+    """The place behind the last of these items, looked for from the end, where it mostly is."""
     return next((i + 1 for i in reversed(range(len(block))) if block[i] in walls), 0)
 
 

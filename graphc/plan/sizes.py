@@ -7,6 +7,7 @@ where the data do.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -74,4 +75,10 @@ def running(graph: Graph, results: Iterable[Type]) -> frozenset[str]:
         if isinstance(dim, Size) and dim.const
         for name in dim.names
     }
-    return frozenset(names - behind - mixed)
+    count = Counter(name for t in inputs for name in t.names())
+    found = sorted(names - behind - mixed, key=lambda name: (-count[name], name))
+    return frozenset(found[:MOST])
+
+
+MOST = 5
+"""Sizes that may come at run time: each is an argument of every kernel."""
