@@ -58,7 +58,7 @@ class FeedError(GraphcError, KeyError):
 class LabelError(GraphcError, IndexError):
     """A label or an index in the data points outside of what it indexes."""
 
-    code = "G302"
+    code = "G307"
 
 
 class NonFiniteError(GraphcError, FloatingPointError):

@@ -31,7 +31,7 @@ class Case:
         self.program = gr.compile(self.outputs, wrt=self.wrt, **options)
 
     def wanted(self, feeds: Feeds) -> list[np.ndarray]:
-        """The outputs, then the gradients, by the interpreter, which runs what wrt needs as well."""
+        """The outputs, then the gradients, by the interpreter, which runs all that wrt needs."""
         found = evaluate([*self.roots, *self.wrt], values(self.graph, feeds, self.program.params))
         return [found[n] for n in self.roots]
 
@@ -74,25 +74,19 @@ class Stepped:
         shape = Shape(names, (), False)
         self.program: Program = assemble(self.graph, done, order, shape, self.state)
 
-    def wanted(self, feeds: Feeds) -> dict[Node, np.ndarray]:
-        """Outputs and all states after the step, by the interpreter."""
+    def wanted(self, feeds: Feeds) -> dict[Node, Any]:
+        """The outputs, the new values and the old ones, by the interpreter."""
         known = values(self.graph, feeds, self.state)
-        found = evaluate([*self.outputs, *self.updates.values()], known)
-        states = [n for n in known if n.op in (PARAM, STATE)]
-        return {**found, **{s: found[self.updates[s]] if s in self.updates else known[s]
-                            for s in states}}  # fmt: skip
+        return {**known, **evaluate([*self.outputs, *self.updates.values()], known)}
 
     def check(self, feeds: Feeds | None = None) -> None:
-        """One step."""
-        wanted = self.wanted(feeds or {})
-        found, most = self.program(feeds or {}), tolerance(self.graph)
-        known = values(self.graph, feeds or {}, self.state)
-        for node, ours in zip(self.outputs, found, strict=True):
-            if node.op not in (PARAM, STATE):
-                compare(ours, wanted[node], node.label, most)
+        """One step: the outputs, and every state after it, are the interpreter's."""
+        wanted, most = self.wanted(feeds or {}), tolerance(self.graph)
+        for node, ours in zip(self.outputs, self.program(feeds or {}), strict=True):
+            compare(ours, wanted[node], node.label, most)
         for name in self.state:
             node = self.graph[name]
-            compare(known[node], wanted[node], node.label, most)
+            compare(self.state[name], wanted[self.updates.get(node, node)], node.label, most)
 
 
 def values(graph: Graph, feeds: Feeds, state: Mapping[str, Any]) -> dict[Node, Any]:

@@ -233,7 +233,8 @@ class Outcome:
     def _part_of(self, before: Mapping[Node, Node]) -> dict[Node, Node]:
         """The parts made by this walk and earlier ones, with the outermost stage of each."""
         to, heirs = self.to, self.heirs
-        whole = {to[p]: heirs[w] for p, w in before.items() if p in to and w in heirs}
+        ordered = sorted(before.items(), key=lambda item: -item[0].index)  # the first part is last
+        whole = {to[p]: heirs[w] for p, w in ordered if p in to and w in heirs}
         whole.update((p, w) for p, w in self.parts.items() if p not in whole)
         stages = {
             to[n] for n in self.walk.order if n in to and n not in before and n.backward_of is None

@@ -30,8 +30,15 @@ def out_of_range(
     place = f"[{position}]" if base.shape else ""
     what = node.attrs.get("what", "index")
     range_ = f"{high} classes" if what == "label" else f"indices from {low} to {high - 1}"
-    whole = node.graph.part_of.get(node, node)
-    return LabelError(f"{name}{place} = {value}, but there are {range_}", subject=whole.label)
+    sentence = f"{name}{place} = {value}, but there are {range_}"
+    return LabelError(sentence, subject=_stage(node.graph.part_of.get(node, node)))
+
+
+def _stage(node: Node) -> str:
+    """A stage as the user knows it: by the operation that was written, not by what it became."""
+    written = node.graph.texts.get(node, node.op.name).split("(")[0]
+    name = f" '{node.name}'" if node.name else ""
+    return f"{written if written.isidentifier() else node.op.name}{name}{node.at}"
 
 
 def _moved(base: Node, position: int, sizes: Sizes, row: Row) -> int:
