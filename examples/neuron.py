@@ -24,5 +24,5 @@ if __name__ == "__main__":
 
     f, gradients = program(WEIGHTS | INPUTS)
     print(f"f = {f:.2f}")
-    print("dw =", [round(gradients[name], 3) for name in WEIGHTS])
-    print("dx =", [round(gradients[name], 3) for name in INPUTS])
+    for vector, names in (("dw", WEIGHTS), ("dx", INPUTS)):
+        print(f"{vector} = [{', '.join(f'{gradients[name]:.3f}' for name in names)}]")

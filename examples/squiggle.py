@@ -58,4 +58,5 @@ if __name__ == "__main__":
         print(f"b3 {at.b3:.2f}: SSR {at.ssr:.3g}, slope {at.slope:.3g}, step {at.step:.3g}")
 
     losses = fit_all()
-    print(f"all seven at once: SSR {losses[0]:.2f} -> {losses[-1]:.0e}")
+    print("all seven at once, from", ", ".join(f"{name} {v}" for name, v in START.items()))
+    print(f"SSR {losses[0]:.2f} -> {losses[-1]:.0e}")

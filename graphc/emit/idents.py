@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from graphc.emit.names import Names
 from graphc.graph import Graph, Node
-from graphc.plan.access import unchecked
+from graphc.plan.access import in_order, is_view, unchecked
 
 LONGEST = 18
 FAR = 40
@@ -54,6 +54,8 @@ class Idents:
         if node.op.name != "add" or node not in self.graph.gradients:
             return None
         older = node.args[0]
+        if older is node.args[1]:
+            return None
         same = self.graph.gradients.get(older) == self.graph.gradients[node]
         alike = same and len(self.graph.readers(older)) == 1 and {node, older} <= self.registers
         return self(older) if alike else None
@@ -67,9 +69,20 @@ class Idents:
         return self.names.fresh(f"{wanted}_{'ijkl'[: node.ndim]}" if element else wanted)
 
     def _wanted(self, node: Node) -> str:
+        if node.name is None and node not in self.graph.gradients:
+            node = self._seen_as(node)
         if node in self.graph.gradients:
             return f"d_{self._called(self.graph.gradients[node][0])}"[:LONGEST]
         return self._called(node)[:LONGEST].rstrip("_")
+
+    def _seen_as(self, node: Node) -> Node:
+        """A view of all of it that has a name or is a gradient, for a value that has none."""
+        for view in self.graph.readers(node):
+            told = view.name is not None or view in self.graph.gradients
+            same = is_view(view) and in_order(view) and view.type.size == node.type.size
+            if told and same:
+                return view
+        return node
 
     def _called(self, node: Node) -> str:
         """A node's name; else its hint, else its operation, on the first named value that it is

@@ -23,6 +23,7 @@ from graphc.kernel import Kernel, Param, Tag
 from graphc.lower.loops import lower
 from graphc.lower.page import Labels
 from graphc.lower.values import LETTERS
+from graphc.ops.spell import Product
 from graphc.plan.access import resolve
 from graphc.plan.plan import Part, Plan
 from graphc.plan.tasks import Task
@@ -205,12 +206,30 @@ def header(plan: Plan, lines: bool) -> str:
     rest = len(plan.stages) - len(rows)
     more = [f"    ... and {rest} more stages"] if rest else []
     facts = ["    (k) computes stage k; d(k) carries the gradient back through stage k; u updates."]
-    facts += ["    d_v is the gradient with respect to v."] if _has_gradients(plan) else []
+    facts += [f"    d_v is d({_safe(plan.of)})/dv."] if _has_gradients(plan) else []
+    facts += [f"    {_limits(plan)}"] if plan.sizes.names else []
+    facts += [GEMM] if any(p.opaque for p in multiplied(plan)) else []
     table = _columns(rows)
     first = (
         f"{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file."
     )
     return "\n".join([f'"""{first}', "", *table, *more, "", *facts, '"""'])
+
+
+GEMM = "    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C."
+
+
+def _limits(plan: Plan) -> str:
+    """The sizes that come at run time, and how large they may be."""
+    sizes = plan.sizes
+    told = (f"{sizes.word(name)} may be up to {sizes.bound[name]}" for name in sizes.names)
+    return f"{', '.join(told)}."
+
+
+def multiplied(plan: Plan) -> list[Task]:
+    """The tasks of a plan that multiply matrices."""
+    tasks = [t for part in plan.parts.values() for t in part.nest.tasks.order]
+    return [t for t in tasks if t.absorbs or isinstance(t.node.op.spell, Product)]
 
 
 def _has_gradients(plan: Plan) -> bool:

@@ -168,7 +168,7 @@ def _commented(line: Line, column: int, said: set[str]) -> str:
     if len(f"{short}  {line.tag.text}") <= WIDTH:
         return f"{short}  {line.tag.text}"
     indent = line.code[: len(line.code) - len(line.code.lstrip())]
-    return f"{indent}# {comment}  {line.tag.text}\n{short}"
+    return f"{indent}# {comment}  {line.tag.text}\n{line.code}"
 
 
 def _is_told(line: Line) -> bool:

@@ -335,7 +335,7 @@ def sectioned(lines: list[Stmt]) -> list[Stmt]:
         last = max((i for i, d in enumerate(found) if d & earlier), default=-1)
         if any(direction in d for d in found[last + 1 :]) and last >= 0:
             cuts[last + 1] = SECTIONS[direction]
-    written: list[Stmt] = []
+    written: list[Stmt] = [Remark("forward sweep")] if cuts else []
     for i, line in enumerate(lines):
         written += [Remark(), Remark(cuts[i])] if i in cuts else []
         written.append(line)

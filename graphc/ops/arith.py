@@ -111,6 +111,11 @@ def is_constant(node: Node, value: float | None = None) -> bool:
     )
 
 
+def divide_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """d(a/b) = da / b - (a/b) / b db; of 1/b it is -1/b**2 db."""
+    return g / b, (-g / square(b) if is_constant(a, 1) else -g * y / b)
+
+
 def power_vjp(g: Node, y: Node, x: Node, n: Node) -> tuple[Any, Any]:
     """d(x**n) = n x**(n-1) dx + x**n log(x) dn; a constant exponent is never logged."""
     if is_constant(n):
@@ -143,7 +148,7 @@ _and, _or, _not = (lambda a, b: a & b), (lambda a, b: a | b), (lambda a: a ^ Tru
 add          = each("add",          "{} + {}",  lambda a, b: a + b,          np.add,        lambda g, y, a, b: (g, g), linear=True)
 subtract     = each("subtract",     "{} - {}",  lambda a, b: a - b,          np.subtract,   lambda g, y, a, b: (g, -g), linear=True)
 multiply     = each("multiply",     "{} * {}",  lambda a, b: a * b,          np.multiply,   lambda g, y, a, b: (g * b, g * a))
-divide       = each("divide",       "{} / {}",  lambda a, b: a / b,          np.divide,     lambda g, y, a, b: (g / b, -g * y / b), infer=real)
+divide       = each("divide",       "{} / {}",  lambda a, b: a / b,          np.divide,     divide_vjp, infer=real)
 negative     = each("negative",     "-{}",      lambda x: -x,                np.negative,   lambda g, y, x: (-g,), linear=True)
 positive     = each("positive",     "+{}",      lambda x: x,                 np.positive,   lambda g, y, x: (g,), linear=True)
 reciprocal   = each("reciprocal",   "1 / {}",   lambda x: 1 / x,             lambda x: 1 / x, lambda g, y, x: (-1.0 / square(x) * g,), infer=real)

@@ -74,8 +74,13 @@ def make(
     return Plan(
         joint.graph.title, parts, sizes, stages, numbers, held, data, data_bytes, out_bytes, feed,
         feed_bytes,
-        {n: i + 1 for i, n in enumerate(checks)},
+        {n: i + 1 for i, n in enumerate(checks)}, named_result(joint),
     )  # fmt: skip
+
+
+def named_result(joint: Joint) -> str:
+    """What gradients are gradients of: the first output's name."""
+    return (joint.outputs[0].name if joint.outputs else None) or "output"
 
 
 def _held(joint: Joint, state: Mapping[str, int], sizes: Sizes) -> dict[Node, Slot]:

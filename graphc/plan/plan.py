@@ -77,6 +77,7 @@ class Plan:
     feed: Mapping[Node, Slot]
     feed_bytes: int
     checks: Mapping[Node, int]
+    of: str
 
     @property
     def work_bytes(self) -> int:

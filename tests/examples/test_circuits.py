@@ -53,7 +53,7 @@ def test_gradients_of_the_neuron_with_and_without_a_sigmoid_gate(without):
     f, gradients = program(neuron.WEIGHTS | neuron.INPUTS)
     assert round(f, 2) == 0.73
     assert [round(gradients[w], 3) for w in neuron.WEIGHTS] == [-0.197, -0.393, 0.197]
-    assert [round(gradients[x], 2) for x in neuron.INPUTS] == [0.39, -0.59]
+    assert [round(gradients[x], 3) for x in neuron.INPUTS] == [0.393, -0.590]
 
 
 def test_the_last_five_gates_of_the_neuron_become_one_sigmoid():

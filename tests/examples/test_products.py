@@ -39,6 +39,12 @@ def test_layers_of_a_deep_net_may_differ():
     assert (count, error < 1e-12) == (23, True)
 
 
+def test_training_step_of_50_layers_holds_149_products():
+    net = deep_net.deep_net([gr.relu] * 50)
+    step = gr.compile_step(net["loss"], optimizer=gr.optim.SGD(lr=0.1), jit=False)
+    assert len(step.plan.products) == 149
+
+
 def test_memory_of_relu_is_linear_in_the_vector():
     assert relu_memory.memory(4096, jit=False) <= 2 * 4096 * 8 + 256
     growth = np.diff([relu_memory.memory(n, jit=False) for n in (1024, 2048, 3072, 4096)])

@@ -6,7 +6,8 @@
     (3)    f = sum(y)                       f64
 
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
-    d_v is the gradient with respect to v.
+    d_v is d(f)/dv.
+    n may be up to 4.
 """
 from graphc_prelude import FLAGS, at_bool, at_f64, log, njit, ptr, select
 

@@ -7,7 +7,9 @@
     (4)    loss = cross_entropy(scores, y)  f32
 
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
-    d_v is the gradient with respect to v.
+    d_v is d(loss)/dv.
+    batch may be up to 100.
+    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.
 """
 from math import inf, nan
 
@@ -29,10 +31,11 @@ def step(batch, X, y, state, work):
     exp_scores = at_f32(work, 44096)               # f32[10]
     d_scores = at_f32(work, 80064)                 # f32[batch,10]
 
+    # forward sweep
     # (4)  loss = cross_entropy(scores, y)
-    count = f32(batch)                                          # (4)
+    count = f32(batch)
     # d(4)  loss = cross_entropy(scores, y)
-    d_loss = f32(1)                                             # d(4)
+    d_loss = f32(1)
     share = d_loss / count                                      # d(4)
     lr = f32(optimizer_lr[0])                                   # u
     bad = outside(y, batch, 0, 10)                              # (4)
@@ -66,13 +69,13 @@ def step(batch, X, y, state, work):
 
     # backward sweep, last stage first
     # d(3)  scores = Z1 @ W2
-    gemm(0, 1, batch, 100, 10, f32(1), d_scores, 10, W2, 10, f32(0), d_Z1, 100)  # d(3)
+    gemm(0, 1, batch, 100, 10, f32(1), d_scores, 10, W2, 10, f32(0), d_Z1, 100)
     # d(3) u  W2 -= lr * d_W2
-    gemm(1, 0, 100, 10, batch, -lr, Z1, 100, d_scores, 10, f32(1), W2, 10)  # d(3) u
+    gemm(1, 0, 100, 10, batch, -lr, Z1, 100, d_scores, 10, f32(1), W2, 10)
     for i in range(batch):
         for j in range(100):
             # d(2)  Z1 = relu(X @ W1)
-            d_matmul_X[i*100 + j] = select(Z1[i*100 + j] > f32(0), d_Z1[i*100 + j], f32(0))  # d(2)
+            d_matmul_X[i*100 + j] = select(Z1[i*100 + j] > f32(0), d_Z1[i*100 + j], f32(0))
     # d(1) u  W1 -= lr * d_W1
-    gemm(1, 0, 784, 100, batch, -lr, X, 784, d_matmul_X, 100, f32(1), W1, 100)  # d(1) u
+    gemm(1, 0, 784, 100, batch, -lr, X, 784, d_matmul_X, 100, f32(1), W1, 100)
     return loss

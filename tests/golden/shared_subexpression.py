@@ -7,7 +7,7 @@
     (4)    f = a / (1 + b)     f64
 
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
-    d_v is the gradient with respect to v.
+    d_v is d(f)/dv.
 """
 from graphc_prelude import FLAGS, at_f64, exp, njit, ptr
 
@@ -15,6 +15,7 @@ from graphc_prelude import FLAGS, at_f64, exp, njit, ptr
 @njit(**FLAGS)
 def forward_backward(x, y):
     """Both sweeps."""
+    # forward sweep
     a = exp(x + y)   # (1)
     b = a * y        # (2)  b = exp(x + y) * y
     add_b = 1.0 + b  # (3)  1 + b

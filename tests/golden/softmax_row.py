@@ -5,7 +5,8 @@
     (2)    f = sum(up * p)  f64
 
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
-    d_v is the gradient with respect to v.
+    d_v is d(f)/dv.
+    m may be up to 3.
 """
 from math import inf
 

@@ -11,7 +11,7 @@
     (8)    f = num * invden     f64
 
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
-    d_v is the gradient with respect to v.
+    d_v is d(f)/dv.
 """
 from graphc_prelude import FLAGS, at_f64, njit, ptr, sigmoid
 
@@ -19,6 +19,7 @@ from graphc_prelude import FLAGS, at_f64, njit, ptr, sigmoid
 @njit(**FLAGS)
 def forward_backward(x, y):
     """Both sweeps."""
+    # forward sweep
     sigy = sigmoid(y)    # (1)
     num = x + sigy       # (2)
     sigx = sigmoid(x)    # (3)
@@ -31,7 +32,7 @@ def forward_backward(x, y):
     # backward sweep, last stage first
     d_num = invden                         # d(8)  f = num * invden
     d_invden = num                         # d(8)
-    d_den = -d_invden * invden / den       # d(7)  invden = 1 / den
+    d_den = -d_invden / (den * den)        # d(7)  invden = 1 / den
     d_sigx = d_xpysqr = d_den              # d(6)  den = sigx + xpysqr
     d_xpy = d_xpysqr * (2.0 * xpy)         # d(5)  xpysqr = xpy**2
     d_x = d_y = d_xpy                      # d(4)  xpy = x + y
