@@ -79,8 +79,7 @@ class Idents:
         """A view of all of it that has a name or is a gradient, for a value that has none."""
         for view in self.graph.readers(node):
             told = view.name is not None or view in self.graph.gradients
-            same = is_view(view) and in_order(view) and view.type.size == node.type.size
-            if told and same:
+            if told and is_view(view) and in_order(view):
                 return view
         return node
 
