@@ -115,7 +115,7 @@ def emit(
     parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
     doors, door_texts = _doors(kernels)
     if "step" in kernels:
-        more = epochs(plan, kernels["step"], ident)
+        more = epochs(plan, kernels["step"], ident, names.fresh)
         parts |= {name: text for name, (text, _) in more.items()}
         doors |= {
             name: Function(name, params, kernels["step"].results)
