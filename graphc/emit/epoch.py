@@ -119,9 +119,7 @@ def _left(step: Kernel) -> str:
     return f"return {', '.join('nan' for _ in step.results)}" if step.results else "return"
 
 
-def _given(
-    plan: Plan, param: Param, data: dict[str, Node], words: Words, shuffled: bool
-) -> str:
+def _given(plan: Plan, param: Param, data: dict[str, Node], words: Words, shuffled: bool) -> str:
     if param.kind != "array":
         return param.name
     if param.name not in data:
@@ -137,9 +135,7 @@ def _times(row: int) -> str:
     return "lo" if row == 1 else f"lo*{number(Number(row, 'i64'))}"
 
 
-def _panels(
-    plan: Plan, rows: list[Node], ident: Callable[[Node], str], words: Words
-) -> list[str]:
+def _panels(plan: Plan, rows: list[Node], ident: Callable[[Node], str], words: Words) -> list[str]:
     slots, _ = laid_out(rows, "panel", plan.sizes)
     return [
         f"    {words.panels[ident(n)]} = at_{n.dtype}(ptr(panel), {s.offset})"
