@@ -141,7 +141,8 @@ class Program(Looks):
             raise UsageError("backward() needs a forward() of this thread before it")
         special, arrays, sizes = tape
         values = self.call(special, "backward", arrays, sizes)
-        return {name: v * upstream for name, v in zip(self._shape.gradients, values, strict=True)}
+        factor = float(upstream)  # a number of Python's leaves every type as it is
+        return {name: v * factor for name, v in zip(self._shape.gradients, values, strict=True)}
 
     @staticmethod
     def _merged(feeds: Mapping[str, Any] | None, named: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -24,7 +24,10 @@ def call(named):
         return None
     if not ({checks}):
         return None
-    {found} = entry({arguments})
+    try:
+        {found} = entry({arguments})
+    except (OverflowError, TypeError):
+        return None
     return {answer}
 """
 
