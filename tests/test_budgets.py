@@ -19,7 +19,7 @@ FOLDERS = ("graphc", "tests", "examples", "tools")
 BUDGET: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
     "tool"
 ]["graphc"]["budget"]
-EXCEPTIONS = {row["path"]: row for row in BUDGET["exceptions"]}
+EXCEPTIONS = {row["path"]: row for row in BUDGET.get("exceptions", ())}
 
 
 def sources() -> list[Path]:
@@ -77,14 +77,12 @@ def test_no_function_is_longer_than_its_budget() -> None:
     assert not long, "\n".join(long)
 
 
-@pytest.mark.parametrize("name", sorted(EXCEPTIONS))
-def test_every_exception_is_needed_and_says_why(name: str) -> None:
-    path, row = ROOT / name, EXCEPTIONS[name]
-    longest = max((lines for _, lines in functions(path)), default=0)
-    assert length(path) > BUDGET["file"] or longest > BUDGET["function"], (
-        f"{name} needs no exception"
-    )
-    assert row["reason"]
+def test_every_exception_is_needed_and_says_why() -> None:
+    for name, row in EXCEPTIONS.items():
+        longest = max((lines for _, lines in functions(ROOT / name)), default=0)
+        over = length(ROOT / name) > BUDGET["file"] or longest > BUDGET["function"]
+        assert over, f"{name} needs no exception"
+        assert row["reason"]
 
 
 def test_importing_graphc_loads_no_compiler() -> None:

@@ -4,14 +4,14 @@ import ast
 import os
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graphc.emit import prelude
+from graphc.emit import prelude, text
 from graphc.emit.prelude import BLAS, PLAIN
 
 FLOATS = (np.float32, np.float64)
@@ -327,8 +327,14 @@ def test_every_name_on_offer_has_a_twin():
 
 
 def test_the_prelude_stands_alone():
-    tree = ast.parse(Path(prelude.__file__).read_text())
+    tree = ast.parse(text.prelude())
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {getattr(node, "module", None) or node.names[0].name for node in imports}
     allowed = {"os", "collections", "glob", "operator", "typing", "llvmlite", "numpy", "numba"}
     assert {name.split(".")[0] for name in names} <= allowed
+
+
+def test_no_two_modules_of_the_prelude_define_one_name():
+    body = ast.parse(text.prelude()).body
+    defined = Counter(n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef))
+    assert [name for name, times in defined.items() if times > 1] == []
