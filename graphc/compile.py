@@ -31,7 +31,7 @@ from graphc.runtime.feeds import Door
 from graphc.runtime.finite import Guard, checked_debug
 from graphc.runtime.load import load
 from graphc.runtime.program import Program, Shape, Special, constants
-from graphc.runtime.target import blas, target
+from graphc.runtime.target import blas, register_bytes, target
 from graphc.show import expression
 from graphc.types import Size, dim_names
 
@@ -48,6 +48,12 @@ class Order:
     without: frozenset[str] = frozenset()
     jit: bool = True
     debug: str | None = None
+    form: str = "fast"
+
+    @property
+    def simd(self) -> int:
+        """The bytes of the registers that loops run over; 0 for loops over scalars."""
+        return register_bytes() if self.form == "fast" else 0
 
 
 def differentiate(joint: Joint, disconnected: str) -> Joint:
@@ -128,13 +134,15 @@ def compile(
     without: Iterable[str] = (),
     jit: bool = True,
     debug: str | None = None,
+    form: str = "fast",
 ) -> Program:
     """A program that computes stages of a graph, with `wrt` also the gradients of the first (a
     scalar).
 
     One stage in, one value out; a list in, a list out; of a Graph its outputs. `without` names
     passes to leave out (OPTIONAL); `jit=False` runs
-    the same emitted source as plain Python. `seed` draws the params' initial values unless `state`
+    the same emitted source as plain Python. `form` is "fast" (SIMD registers) or "plain" (loops and
+    scalars, as a lecture shows them). `seed` draws the params' initial values unless `state`
     brings them. With `debug="nan"` a call whose result is not finite raises NonFiniteError, which
     tells the stage.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
@@ -147,7 +155,11 @@ def compile(
     nodes = [graph.node(n) for n in wanted]
     targets = [graph.node(n) for n in (wrt or ())]
     order = Order(
-        disconnected=disconnected, without=left_out(without), jit=jit, debug=checked_debug(debug)
+        disconnected=disconnected,
+        without=left_out(without),
+        jit=jit,
+        debug=checked_debug(debug),
+        form=checked_form(form),
     )
     joint = Joint(graph, tuple(nodes), tuple(targets))
     names = _names(nodes, "output"), _names(targets, "input")
@@ -190,6 +202,16 @@ def left_out(without: Iterable[str]) -> frozenset[str]:
     return names
 
 
+FORMS = ("fast", "plain")
+
+
+def checked_form(form: str) -> str:
+    """The form as it is; raises UsageError for one that there is not."""
+    if form not in FORMS:
+        raise UsageError(f"form is {form!r}", hint=f"there are {' and '.join(map(repr, FORMS))}")
+    return form
+
+
 def _names(nodes: Sequence[Node], kind: str) -> tuple[str, ...]:
     return tuple(n.name or f"{kind}{i}" for i, n in enumerate(nodes))
 
@@ -205,7 +227,9 @@ def assemble(graph: Graph, done: Compiled, order: Order, shape: Shape, state: St
     compiler = _Specialiser(joint, wishes, order, state)
     program = Program(shape, door, state, compiler, wishes[0].name)
     program.after, program.fired = done.after, joint.fired
-    program.weave = lambda plan: emit(joint, plan, prelude(), exports(), lines=True)
+    program.weave = lambda plan: emit(
+        joint, plan, prelude(), exports(), lines=True, simd=order.simd
+    )
     program.guard = Guard(done.after["write_down"], state) if order.debug else None
     return program
 
@@ -267,7 +291,7 @@ class _Specialiser:
         fitting = self._sizes(sizes, before)
         with collector_at_rest():
             plan = make(self.joint, self.wishes, self.state.offsets, fitting, self._options())
-            emitted = emit(self.joint, plan, prelude(), exports())
+            emitted = emit(self.joint, plan, prelude(), exports(), simd=self.order.simd)
         loaded = load(
             emitted.text, _safe_name(plan.title), prelude(), target=target(), libraries=blas()
         )

@@ -195,7 +195,14 @@ def _print_binary(e: Binary, number: Callable[[Number], str]) -> tuple[str, int]
 
 
 def _print_call(e: Call, number: Callable[[Number], str]) -> tuple[str, int]:
-    return f"{e.function}({', '.join(_text(a, number)[0] for a in e.args)})", ATOM
+    args = [_text(a, number)[0] for a in e.args]
+    if e.function.startswith(INDEXED):
+        args[1] = args[1].replace(" * ", "*")
+    return f"{e.function}({', '.join(args)})", ATOM
+
+
+INDEXED = ("load", "part", "store", "shift")
+"""Primitives whose second argument is an index, which is written as in brackets."""
 
 
 def _print_item(e: Item, number: Callable[[Number], str]) -> tuple[str, int]:

@@ -22,6 +22,7 @@ from graphc.joint import Joint
 from graphc.kernel import Kernel, Param, Tag
 from graphc.lower.loops import lower
 from graphc.lower.page import Labels
+from graphc.lower.simd import vectorised
 from graphc.lower.values import LETTERS
 from graphc.ops.spell import Product
 from graphc.plan.access import resolve
@@ -51,6 +52,7 @@ FIXED: tuple[str, ...] = (
     "work",
     "out",
     "panel",
+    "left",
 )
 FIXED += (
     "order",
@@ -98,9 +100,17 @@ class Emitted:
 
 
 def emit(
-    joint: Joint, plan: Plan, prelude: str, exports: Sequence[str], *, lines: bool = False
+    joint: Joint,
+    plan: Plan,
+    prelude: str,
+    exports: Sequence[str],
+    *,
+    lines: bool = False,
+    simd: int = 0,
 ) -> Emitted:
-    """The module of a plan, over a prelude of this text that exports these names."""
+    """The module of a plan, over a prelude of this text that exports these names; with SIMD
+    registers of so many bytes, or in scalar loops.
+    """
     reserved = {*FIXED, *_letters(plan), *exports}
     names = Names(reserved)
     words = {size: names.fresh(size) for size in plan.sizes.names}
@@ -112,6 +122,8 @@ def emit(
         name: lower(plan, part, _labels(plan, joint, ident, names, part))
         for name, part in plan.parts.items()
     }
+    if simd:
+        kernels = {n: vectorised(k, simd, names.fresh) for n, k in kernels.items()}
     parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
     doors, door_texts = _doors(kernels)
     if "step" in kernels:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-MODULES = ("jit", "vectors", "registers", "memory", "numbers", "functions", "products", "__init__")
+MODULES: tuple[str, ...] = ("jit", "vectors", "registers", "memory", "numbers", "formula", "series")
+MODULES += ("exponentials", "angles", "functions", "products", "__init__")
 """The prelude's modules, each behind those that it imports from."""
 
 

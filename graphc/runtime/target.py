@@ -20,6 +20,18 @@ def blas() -> tuple[str, ...]:
     return () if os.environ.get("GRAPHC_BLAS") == "none" else tuple(found[:1])
 
 
+@cache
+def register_bytes() -> int:
+    """The size of a SIMD register: 64 with AVX-512, 32 with AVX2, 16 elsewhere."""
+    import llvmlite.binding as llvm
+
+    try:
+        features = llvm.get_host_cpu_features()
+    except RuntimeError:  # LLVM knows none on this platform
+        return 16
+    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+
+
 def target() -> str:
     """A word for what the code was made for, part of every key of the cache."""
     return os.path.basename(blas()[0]) if blas() else "loops"

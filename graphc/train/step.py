@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.compile import Order, assemble, left_out, results_of, transform
+from graphc.compile import Order, assemble, checked_form, left_out, results_of, transform
 from graphc.compile import compile as compile_program
 from graphc.errors import GraphError, MissingError, UsageError
 from graphc.graph import PARAM, STATE, Graph, Node
@@ -46,13 +46,15 @@ def compile_step(
     without: Iterable[str] = (),
     jit: bool = True,
     debug: str | None = None,
+    form: str = "fast",
 ) -> Step:
     """A training step: the loss, its gradients and the update of what is trained, in one kernel.
 
     `outputs` are further stages to give back, `updates` new values of states (or of params that are
     not trained), `train` the params to train: all of the graph unless told otherwise. A param that
     the loss does not depend on is an error; `disconnected="zero"` leaves it as it is. `seed` draws
-    initial values and the order of shuffled rows. `without`, `jit` and `debug` are as for compile.
+    initial values and the order of shuffled rows. `without`, `jit`, `debug` and `form` are
+    as for compile.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(loss, Graph):
@@ -67,7 +69,7 @@ def compile_step(
     scope = _free(graph, "optimizer")
     order = Order(
         updates=updating(optimizer, scope), disconnected=disconnected, without=left_out(without),
-        jit=jit, debug=checked_debug(debug),
+        jit=jit, debug=checked_debug(debug), form=checked_form(form),
     )  # fmt: skip
     try:
         done = transform(joint, order)
@@ -252,7 +254,7 @@ class Step:
         order = self._order
         return compile_program(
             nodes[0] if single else nodes, wrt, graph=self._graph, state=self.params,
-            without=order.without, jit=order.jit, debug=order.debug,
+            without=order.without, jit=order.jit, debug=order.debug, form=order.form,
         )  # fmt: skip
 
     # State

@@ -5,6 +5,7 @@ as plain Python against central differences.
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,8 @@ def softmax_row(x="f64[m,10]", up="f64[m,10]"):
 rng = np.random.default_rng(0)
 ROWS = {"x": rng.standard_normal((3, 10)), "up": rng.standard_normal((3, 10))}
 
+FORMS = {"plain": "", "fast": "fast_"}  # and what stands before their files' names
+
 PAGES = {
     "staged": (staged, ["x", "y"], RULES, {"x": 3.0, "y": -4.0}),
     "staged_simplified": (staged, ["x", "y"], (), {"x": 3.0, "y": -4.0}),
@@ -65,27 +68,35 @@ PAGES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _registers_of_avx2(monkeypatch):
+    """The pages are the same on every machine."""
+    monkeypatch.setattr(sys.modules["graphc.compile"], "register_bytes", lambda: 32)
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_page_reads_as_it_should_and_its_gradients_are_right(name, golden):
+@pytest.mark.parametrize("form", FORMS)
+def test_page_reads_as_it_should_and_its_gradients_are_right(name, form, golden):
     graph, wrt, without, feeds = PAGES[name]
-    program = gr.compile(graph, wrt=wrt, without=without, jit=False)
+    program = gr.compile(graph, wrt=wrt, without=without, jit=False, form=form)
     _, gradients = program(feeds)
     for w in wrt:
         expected = differences(lambda at: program(at)[0], feeds, w)
         np.testing.assert_allclose(gradients[w], expected, rtol=1e-6, atol=1e-8)
-    assert page(program, "forward_backward") == golden(f"{name}.py")
+    assert page(program, "forward_backward") == golden(f"{FORMS[form]}{name}.py")
 
 
-def test_training_step_of_the_two_layer_net_reads_as_it_should_and_trains_as_numpy(golden):
+@pytest.mark.parametrize("form", FORMS)
+def test_training_step_of_the_two_layer_net_reads_as_it_should_and_trains_as_numpy(form, golden):
     net = two_layer_net(784, 100, 10, "float32")
-    step = gr.compile_step(net["loss"], optimizer=gr.optim.SGD(lr=0.1), jit=False)
+    step = gr.compile_step(net["loss"], optimizer=gr.optim.SGD(lr=0.1), jit=False, form=form)
     X, y, *weights = data(rows=100)
     step.params.update(W1=weights[0], W2=weights[1])
     step(X=X, y=y)
     in_numpy(X, y, *weights)
     for name, expected in zip(("W1", "W2"), weights, strict=True):
         np.testing.assert_allclose(step.params[name], expected, atol=1e-6)
-    assert page(step, "step") == golden("mlp_step.py")
+    assert page(step, "step") == golden(f"{FORMS[form]}mlp_step.py")
 
 
 def least_squares() -> gr.Graph:
@@ -106,12 +117,14 @@ def adam(w: np.ndarray, gradients: list[np.ndarray], lr: float) -> np.ndarray:
     return w
 
 
-def test_adam_reads_as_it_should_and_steps_as_its_paper_says(golden):
-    step = gr.compile_step(least_squares()["loss"], optimizer=gr.optim.Adam(lr=0.1), jit=False)
+@pytest.mark.parametrize("form", FORMS)
+def test_adam_reads_as_it_should_and_steps_as_its_paper_says(form, golden):
+    optimizer = gr.optim.Adam(lr=0.1)
+    step = gr.compile_step(least_squares()["loss"], optimizer=optimizer, jit=False, form=form)
     X, y, start = rng.standard_normal((4, 5)), rng.standard_normal(4), step.params["w"].copy()
     gradients = []
     for _ in range(3):
         gradients.append(X.T @ (X @ step.params["w"] - y) * 2 / 4)
         step(X=X, y=y)
     np.testing.assert_allclose(step.params["w"], adam(start, gradients, 0.1), rtol=1e-12)
-    assert page(step, "step") == golden("adam.py")
+    assert page(step, "step") == golden(f"{FORMS[form]}adam.py")

@@ -1,0 +1,88 @@
+"""two_layer_net: training steps, emitted by graphc. Edit the graph, not this file.
+
+    stage                                   type
+    (1)    X @ W1                           f32[batch,100]
+    (2)    Z1 = relu(X @ W1)                f32[batch,100]
+    (3)    scores = Z1 @ W2                 f32[batch,10]
+    (4)    loss = cross_entropy(scores, y)  f32
+
+    (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
+    d_v is d(loss)/dv.
+    batch may be up to 100.
+    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.
+"""
+from math import inf, nan
+
+from graphc_prelude import (
+    FLAGS, absolute, at_f32, at_f64, at_i64, at_u8, count8, exp, f32, f64, gather_rows, gemm, i64,
+    keep, log, max_lanes, maximum, njit, outside, part8, ptr, report, select, shift, splat8,
+    store_part, sum_lanes, to_f32, to_f64,
+)
+
+
+@njit(**FLAGS)
+def step(batch, X, y, state, work):
+    """One training step: both sweeps and the update of state."""
+    W1 = at_f32(state, 0)                          # f32[784,100]
+    W2 = at_f32(state, 313600)                     # f32[100,10]
+    optimizer_lr = at_f64(state, 317632)           # f64
+    optimizer_steps = at_i64(state, 317696)        # i64
+    matmul_X = Z1 = d_matmul_X = at_f32(work, 64)  # f32[batch,100]
+    scores = d_Z1 = at_f32(work, 40064)            # f32[batch,10]
+    exp_scores = at_f32(work, 44096)               # f32[10]
+    d_scores = at_f32(work, 80064)                 # f32[batch,10]
+
+    # forward sweep
+    count = f32(batch)                                        # (4)  loss = cross_entropy(scores, y)
+    # d(4)  loss = cross_entropy(scores, y)
+    d_loss = f32(1)
+    share = d_loss / count                                    # d(4)
+    lr = f32(optimizer_lr[0])                                 # u
+    bad = outside(y, batch, 0, 10)                            # (4)
+    if bad >= 0:
+        report(work, 1, bad, i64(y[bad]))
+        return nan
+    optimizer_steps[0] += 1                                   # u
+    gemm(0, 0, batch, 100, 784, f32(1), X, 784, W1, 100, f32(0), matmul_X, 100)  # (1)  X @ W1
+    for i in range(0, batch * 100, 8):
+        left = batch * 100 - i
+        store_part(Z1, i, maximum(part8(matmul_X, i, left), f32(0)), left)  # (2)  Z1 = relu(X @ W1)
+    gemm(0, 0, batch, 10, 100, f32(1), Z1, 100, W2, 10, f32(0), scores, 10)  # (3)  scores = Z1 @ W2
+    sum_scores = 0.0                                          # (4)
+    for i in range(batch):
+        max_scores_lanes = splat8(f32(-inf))                  # (4)
+        for j in range(0, 10, 8):
+            left = 10 - j
+            max_scores_lanes = maximum(max_scores_lanes, keep(part8(scores, i*10 + j, left), left, f32(-inf)))  # (4)
+        max_scores = max_lanes(max_scores_lanes)              # (4)
+        top_scores = select(absolute(max_scores) < f32(inf), max_scores, f32(0))  # (4)
+        total_scores_lanes = splat8(0.0)                      # (4)
+        for j in range(0, 10, 8):
+            left = 10 - j
+            exp_scores_ij = exp(part8(scores, i*10 + j, left) - top_scores)  # (4)
+            store_part(exp_scores, j, exp_scores_ij, left)    # (4)
+            total_scores_lanes += keep(to_f64(exp_scores_ij), left, 0.0)  # (4)
+        total_scores = sum_lanes(total_scores_lanes)          # (4)
+        add_scores = log(f32(total_scores)) + top_scores      # (4)
+        astype_y = i64(y[i])                                  # (4)
+        own_scores = scores[astype_y + i*10]                  # (4)
+        sum_scores += f64(add_scores - own_scores)            # (4)
+        for j in range(0, 10, 8):
+            left = 10 - j
+            d_scores_j = (part8(exp_scores, j, left) / f32(total_scores) - to_f32(astype_y == count8(j))) * share  # d(4)
+            store_part(d_scores, i*10 + j, d_scores_j, left)  # d(4)
+    loss = f32(sum_scores) / count                            # (4)
+
+    # backward sweep, last stage first
+    # d(3)  scores = Z1 @ W2
+    gemm(0, 1, batch, 100, 10, f32(1), d_scores, 10, W2, 10, f32(0), d_Z1, 100)
+    # d(3) u  W2 -= lr * d_W2
+    gemm(1, 0, 100, 10, batch, -lr, Z1, 100, d_scores, 10, f32(1), W2, 10)
+    for i in range(0, batch * 100, 8):
+        left = batch * 100 - i
+        # d(2)  Z1 = relu(X @ W1)
+        d_matmul_X_i = select(part8(Z1, i, left) > f32(0), part8(d_Z1, i, left), f32(0))
+        store_part(d_matmul_X, i, d_matmul_X_i, left)  # d(2)
+    # d(1) u  W1 -= lr * d_W1
+    gemm(1, 0, 784, 100, batch, -lr, X, 784, d_matmul_X, 100, f32(1), W1, 100)
+    return loss
