@@ -11,6 +11,7 @@ Each statement that computes carries the tag of its stage: (k) forward, d(k) bac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphc.expr import Call, Expr, Item, Name
@@ -135,9 +136,23 @@ class Param:
 
 
 @dataclass(frozen=True)
+class Place:
+    """The memory of a buffer: an arena, where it begins, how long it is.
+
+    `own`: it holds a row at a time, so each thread needs one of its own.
+    """
+
+    arena: str
+    offset: int
+    nbytes: int
+    dtype: str
+    own: bool = False
+
+
+@dataclass(frozen=True)
 class Kernel:
     """A function of an emitted module: its name, what it says of itself, its arguments and its
-    body.
+    body; and where its buffers lie.
     """
 
     name: str
@@ -145,3 +160,9 @@ class Kernel:
     params: tuple[Param, ...]
     body: tuple[Stmt, ...]
     results: tuple[str, ...] = field(default=())
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+
+def is_team(kernel: Kernel) -> bool:
+    """Whether every thread of a team runs it: it begins with who runs it, and in which team."""
+    return [p.name for p in kernel.params[:2]] == ["me", "team"]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from graphc.emit.doors import Function, doors
 from graphc.emit.epoch import epochs
 from graphc.emit.idents import Idents
 from graphc.emit.names import Names
@@ -23,9 +24,11 @@ from graphc.kernel import Kernel, Param, Tag
 from graphc.lower.loops import lower
 from graphc.lower.page import Labels
 from graphc.lower.simd import vectorised
+from graphc.lower.spmd import spread
 from graphc.lower.values import LETTERS
 from graphc.ops.spell import Product
 from graphc.plan.access import resolve
+from graphc.plan.memory import aligned
 from graphc.plan.plan import Part, Plan
 from graphc.plan.tasks import Task
 from graphc.types import DTYPES
@@ -53,6 +56,10 @@ FIXED: tuple[str, ...] = (
     "out",
     "panel",
     "left",
+    "me",
+    "team",
+    "mine",
+    "own",
 )
 FIXED += (
     "order",
@@ -71,25 +78,9 @@ MOST_STAGES = 100
 
 
 @dataclass(frozen=True)
-class Function:
-    """A function that Python may call: its name in the module and the types of its arguments, for
-    Numba.
-    """
-
-    name: str
-    params: tuple[Param, ...]
-    results: tuple[str, ...]
-
-    @property
-    def signature(self) -> str:
-        """Numba's spelling: "(int64, float32[:, ::1])"."""
-        return f"({''.join(_numba(p) + ', ' for p in self.params)})"
-
-
-@dataclass(frozen=True)
 class Emitted:
-    """The text of a module, the text of each kernel in it, the functions that Python may call, and
-    what inputs and sizes are called there.
+    """The text of a module, the text of each kernel in it, the functions that Python may call, what
+    inputs and sizes are called there, and the bytes that each thread of a team wants for itself.
     """
 
     text: str
@@ -97,6 +88,7 @@ class Emitted:
     doors: dict[str, Function]
     inputs: dict[Node, str]
     sizes: dict[str, str]
+    own: int = 0
 
 
 def emit(
@@ -107,9 +99,12 @@ def emit(
     *,
     lines: bool = False,
     simd: int = 0,
+    teams: bool = False,
+    in_order: bool = False,
 ) -> Emitted:
     """The module of a plan, over a prelude of this text that exports these names; with SIMD
-    registers of so many bytes, or in scalar loops.
+    registers of so many bytes, or in scalar loops; for teams of threads, which add nothing up over
+    threads if `in_order`.
     """
     reserved = {*FIXED, *_letters(plan), *exports}
     names = Names(reserved)
@@ -124,20 +119,40 @@ def emit(
     }
     if simd:
         kernels = {n: vectorised(k, simd, names.fresh) for n, k in kernels.items()}
+    own = 0
+    if teams:
+        kernels, own = _spread(plan, kernels, names, in_order)
     parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
-    doors, door_texts = _doors(kernels)
-    if "step" in kernels:
-        more = epochs(plan, kernels["step"], ident, names.fresh)
-        parts |= {name: text for name, (text, _) in more.items()}
-        doors |= {
-            name: Function(name, params, kernels["step"].results)
-            for name, (_, params) in more.items()
-        }
+    more = epochs(plan, kernels["step"], ident, names.fresh) if "step" in kernels else []
+    parts |= {epoch.name: epoch.text for epoch in more}
+    kinds = _kinds(plan)
+    found, door_texts = doors([*kernels.values(), *more], kinds)
     head = header(plan, lines)
     inputs = {n: ident(n) for part in plan.parts.values() for n in part.inputs}
     body = "\n\n\n".join([*parts.values(), *door_texts])
     imported = _imports(body, exports, prelude)
-    return Emitted(f"{head}\n{imported}\n\n\n{body}\n", parts, doors, inputs, words)
+    text = f"{head}\n{imported}\n\n\n{body}\n"
+    return Emitted(text, parts, found, inputs, words, own)
+
+
+def _spread(
+    plan: Plan, kernels: dict[str, Kernel], names: Names, in_order: bool
+) -> tuple[dict[str, Kernel], int]:
+    """The kernels for a team where that pays, and the bytes that each thread wants for itself."""
+    capacity = {plan.sizes.word(n): plan.sizes.bound[n] for n in plan.sizes.names}
+    work, own = aligned(plan.work_bytes), 0
+    for name, kernel in kernels.items():
+        team = spread(kernel, capacity, work, names.fresh, in_order)
+        if team is not None:
+            kernels[name], own = team.kernel, max(own, team.own)
+    return kernels, own
+
+
+def _kinds(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The types of what each kernel returns."""
+    found = {n: tuple(r.node.dtype for r in p.results if r.returned) for n, p in plan.parts.items()}
+    means = ("f64",) * len(found.get("step", ()))
+    return {**found, "epoch": means, "epoch_shuffled": means}
 
 
 def _letters(plan: Plan) -> tuple[str, ...]:
@@ -283,36 +298,8 @@ def _safe(text: str) -> str:
     return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "?" for c in text)
 
 
-# Doors
-
-
-def _doors(kernels: dict[str, Kernel]) -> tuple[dict[str, Function], list[str]]:
-    doors, texts = {}, []
-    for name, kernel in kernels.items():
-        arrays = any(p.kind == "array" for p in kernel.params)
-        door = f"run_{name}" if arrays else name
-        doors[name] = Function(door, kernel.params, kernel.results)
-        if arrays:
-            texts.append(_door(door, kernel))
-    return doors, texts
-
-
-def _door(door: str, kernel: Kernel) -> str:
-    args = ", ".join(f"ptr({p.name})" if p.kind == "array" else p.name for p in kernel.params)
-    call = f"{kernel.name}({args})"
-    line = f"    return {call}" if kernel.results else f"    {call}"
-    return f"@njit(**FLAGS)\ndef {door}({_params(kernel.params)}):\n{line}"
-
-
 def _params(params: Sequence[Param]) -> str:
     return ", ".join(p.name for p in params)
-
-
-def _numba(param: Param) -> str:
-    name = str(DTYPES[param.dtype]) if param.dtype != "bool" else "boolean"
-    if param.kind != "array":
-        return name
-    return f"{name}[{', '.join([':'] * (param.rank - 1) + ['::1'])}]"
 
 
 __all__ = ["Emitted", "Function", "Node", "Number", "emit", "number", "source"]

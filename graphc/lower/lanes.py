@@ -239,14 +239,14 @@ class _Lanes:
         dtype = self.scope.types[target.buffer]
         if not varies:
             value = Call(f"splat{self.lanes}", (value,))
-        if isinstance(stmt, Add):
-            value = Binary(stmt.op, self._load(target), value)
         elif self.dtype(stmt.expr) != dtype:
             value = Call(f"to_{dtype}", (value,))
         if len(text(value)) > LONG:
             name = self.fresh(f"{target.buffer}_{self.j}")
             self.lines.append(Let((name,), value, stmt.tag))
             value = Name(name)
+        if isinstance(stmt, Add):
+            value = Binary(stmt.op, self._load(target), value)
         memory = self._memory(target)
         self.loaded = {i: e for i, e in self.loaded.items() if self._memory(i) != memory}
         args = (Name(target.buffer), target.index, value)

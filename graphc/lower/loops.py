@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from graphc.expr import Binary, Call, Expr, Item, Name, Number, text
 from graphc.graph import Node
-from graphc.kernel import Add, Kernel, Let, Loop, Param, Remark, Return, Run, Stmt, Store
+from graphc.kernel import Add, Kernel, Let, Loop, Param, Place, Remark, Return, Run, Stmt, Store
 from graphc.lower.opaque import OPAQUE, accumulate
 from graphc.lower.page import Labels, Page
 from graphc.lower.values import LETTERS, Typed, cast, extent, offset_of, total
@@ -41,8 +41,9 @@ class _Writer(Page):
         exprs = tuple(self._result(r.node) for r in returned)
         body += [Return(exprs)] if exprs else []
         return Kernel(
-            self.part.name, "", self._params(), (*views, *body), tuple(r.name for r in returned)
-        )
+            self.part.name, "", self._params(), (*views, *body), tuple(r.name for r in returned),
+            _places(self),
+        )  # fmt: skip
 
     def _result(self, node: Node) -> Expr:
         if node in self.local:
@@ -320,6 +321,15 @@ def _view(
     long = [extent(d, writer.sizes) for d in node.shape if d != 1][slot.depth :]
     shape = f"[{','.join(map(text, long))}]" if long else ""
     return Let(names, place, None, f"{dtype}{shape}")
+
+
+def _places(writer: _Writer) -> dict[str, Place]:
+    """The memory of each buffer, by the name it has in the kernel."""
+    return {
+        writer.labels.ident(n): Place(s.arena, s.offset, s.nbytes, n.dtype, s.depth > 0)
+        for n, s in writer.part.slots.items()
+        if s.arena not in ("", "arg")
+    }
 
 
 SECTIONS = {"backward": "backward sweep, last stage first", "update": "update"}

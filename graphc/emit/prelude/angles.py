@@ -8,7 +8,7 @@ with pi / 2 in three parts; larger ones are left to the C library, in a branch o
 from math import pi
 from typing import NamedTuple
 
-from .formula import Real, absolute_of, fused, horner, where_rare
+from .formula import Real, absolute_of, fused, estrin, where_rare
 from .jit import Builder, Value
 from .series import COS, FORMAT, HALF_PI, HUGE, SIN
 
@@ -27,14 +27,11 @@ def _turned(size: Real) -> Turned:
     magic = FORMAT[size.width].magic
     t = fused(size, 2 / pi, magic)
     n = t - magic
-    above = fused(n, -first, size)
-    r = fused(n, -second, above)
-    low = fused(n, -third, fused(n, -second, above - r))
+    r = fused(n, -third, fused(n, -second, fused(n, -first, size)))
     z = r * r
-    sin = r + fused(r * z, horner(z, SIN[r.width]), low)
-    near = fused(z, -0.5, 1.0)
-    rest = fused(z, -0.5, 1.0 - near) - r * low
-    return Turned(sin, near + fused(z * z, horner(z, COS[r.width]), rest), t.bits)
+    sin = fused(r * z, estrin(z, SIN[r.width]), r)
+    cos = fused(z * z, estrin(z, COS[r.width]), fused(z, -0.5, 1.0))
+    return Turned(sin, cos, t.bits)
 
 
 def _bit(n: Real, place: int) -> Real:

@@ -15,24 +15,24 @@ from .formula import (
     at_most,
     estrin,
     fused,
-    horner,
     root_of,
     with_sign_of,
 )
 from .jit import Builder, Value
 from .series import (
-    ERF,
     ERF_FAR,
+    ERF_FLAT,
     ERF_NEAR,
     EXP,
     EXP2_ENDS,
     EXP_ENDS,
-    FLAT,
+    EXPM1_FLAT,
     FORMAT,
     LOG2,
     LOG_DOUBLE,
     LOG_SINGLE,
     TANH,
+    TANH_FLAT,
 )
 
 SMALL = {32: 2.0**-30, 64: 2.0**-60}  # f(x) = x to the last bit, for odd functions of slope 1
@@ -43,9 +43,18 @@ SMALL = {32: 2.0**-30, 64: 2.0**-60}  # f(x) = x to the last bit, for odd functi
 
 def _turns(x: Real, factor: float, offset: int) -> tuple[Real, Real]:
     """x * factor rounded to n, and an integer whose low bits are those of n + offset."""
-    magic = FORMAT[x.width].magic + offset
-    t = fused(x, factor, magic)
-    return t - magic, t.bits
+    t = fused(x, factor, FORMAT[x.width].magic + offset)
+    return t - (FORMAT[x.width].magic + offset), t.bits
+
+
+def _power(exponent: Real) -> Real:
+    """2^n, a normal number, from the bits of n + bias."""
+    return (exponent << FORMAT[exponent.width].mantissa).float
+
+
+def _curved(r: Real) -> Real:
+    """(exp(r) - 1 - r) / r^2 for |r| < log(2) / 2."""
+    return estrin(r, EXP[r.width])
 
 
 def _rest(x: Real, n: Real) -> Real:
@@ -55,21 +64,27 @@ def _rest(x: Real, n: Real) -> Real:
 
 
 def _grown(r: Real) -> Real:
-    """exp(r) - 1 for |r| < log(2) / 2."""
-    p = horner(r, EXP[32]) if r.width == 32 else estrin(r, EXP[64])
-    return fused(r * r, p, r)
+    """exp(r) - 1."""
+    return fused(r * r, _curved(r), r)
 
 
 def _scaled(y: Real, twice: Real) -> Real:
     """y 2^n from n + 2 bias, in two steps: the first one is exact, the second one may round."""
-    mantissa, half = FORMAT[y.width].mantissa, twice >> 1
-    return y * (half << mantissa).float * ((twice - half) << mantissa).float
+    half = twice >> 1
+    return y * _power(half) * _power(twice - half)
 
 
 def _exp(x: Real) -> Real:
-    """e^x within the ends."""
+    """e^x from where it is 0 to where it is infinite."""
     n, twice = _turns(x, 1 / math.log(2), 2 * FORMAT[x.width].bias)
-    return _scaled(_grown(_rest(x, n)) + 1, twice)
+    return _scaled(_grown(_rest(x, n)) + 1.0, twice)
+
+
+def _two_to(x: Real, plus: float) -> Real:
+    """2^x + plus where 2^x is a normal number."""
+    n, exponent = _turns(x, 1.0, FORMAT[x.width].bias)
+    power = _power(exponent)
+    return fused(_grown((x - n) * math.log(2)), power, power + plus)
 
 
 def exp_build(b: Builder, v: Value) -> Value:
@@ -85,20 +100,20 @@ def exp2_build(b: Builder, v: Value) -> Value:
     low, high = EXP2_ENDS[x.width]
     x = at_least(at_most(x, high), low)
     n, twice = _turns(x, 1.0, 2 * FORMAT[x.width].bias)
-    return _scaled(_grown((x - n) * math.log(2)) + 1, twice).v
-
-
-def _expm1(x: Real) -> Real:
-    """e^x - 1 where it is neither -1 nor infinite, by its half, which does not overflow."""
-    n, one_less = _turns(x, 1 / math.log(2), FORMAT[x.width].bias - 1)
-    half = (one_less << FORMAT[x.width].mantissa).float
-    return 2.0 * fused(_grown(_rest(x, n)), half, half - 0.5)
+    return _scaled(_grown((x - n) * math.log(2)) + 1.0, twice).v
 
 
 def expm1_build(b: Builder, v: Value) -> Value:
-    """e^x - 1."""
+    """e^x - 1, by its half, which does not overflow before it does."""
     x = Real(b, v)
-    y = _expm1(at_least(at_most(x, EXP_ENDS[x.width][1]), FLAT[x.width][0]))
+    size = at_least(at_most(x, EXP_ENDS[x.width][1]), EXPM1_FLAT[x.width])
+    high, low = LOG2[x.width]
+    n, one_less = _turns(size, 1 / math.log(2), FORMAT[x.width].bias - 1)
+    above = fused(n, -high, size)
+    r = fused(n, -low, above)
+    grown = r + fused(r * r, _curved(r), fused(n, -low, above - r))
+    half = _power(one_less)
+    y = 2.0 * fused(grown, half, half - 0.5)
     return (absolute_of(x) < SMALL[x.width]).pick(x, y).v
 
 
@@ -123,7 +138,7 @@ def _log1p(f: Real) -> tuple[Real, Real]:
     """log(1 + f) as f and what is added to it."""
     if f.width == 32:
         square = f * f
-        return f, fused(square, -0.5, horner(f, LOG_SINGLE) * (f * square))
+        return f, fused(square, -0.5, estrin(f, LOG_SINGLE) * (f * square))
     s = f / (f + 2.0)
     half = f * f * 0.5
     z = s * s
@@ -175,10 +190,14 @@ def _decay(x: Real) -> Real:
 
 
 def sigmoid_build(b: Builder, v: Value) -> Value:
-    """1 / (1 + z) or z / (1 + z) with z = exp(-|x|)."""
+    """1 / (1 + exp(-x)), both sides times 2^-h, with h half the n of exp: neither overflows."""
     x = Real(b, v)
-    z = _decay(x)
-    return ((x >= 0.0).pick(x.of(1.0), z) / (z + 1.0)).v
+    low, bias = EXP_ENDS[x.width][0], FORMAT[x.width].bias
+    size = -at_least(at_most(x, -low), low)
+    n, twice = _turns(size, 1 / math.log(2), 2 * bias)
+    half = twice >> 1
+    above, up = _power(-half + 2 * bias), _power(twice - half)
+    return (above / (fused(_grown(_rest(size, n)), up, above) + up)).v
 
 
 def softplus_build(b: Builder, v: Value) -> Value:
@@ -191,40 +210,28 @@ def softplus_build(b: Builder, v: Value) -> Value:
 
 
 def tanh_build(b: Builder, v: Value) -> Value:
-    """A quotient of polynomials; in double precision m / (m + 2) with m = exp(2|x|) - 1."""
+    """x plus a quotient of polynomials up to 5/8, then 1 - 2 / (exp(2|x|) + 1)."""
     x = Real(b, v)
-    size = at_most(absolute_of(x), FLAT[x.width][1])
-    if x.width == 32:
-        square = size * size
-        return with_sign_of(size * horner(square, TANH[0]) / horner(square, TANH[1]), x).v
-    m = _expm1(size * 2.0)
-    return with_sign_of(m / (m + 2.0), x).v
-
-
-# The error function
-
-
-def _erf_single(x: Real) -> Real:
-    x = at_least(at_most(x, 3.8325), -3.8325)
-    square = x * x
-    return x * horner(square, ERF[0]) / horner(square, ERF[1])
-
-
-def _erf_double(x: Real) -> Real:
-    size = at_most(absolute_of(x), 6.0)
-    near, square = size < 1.0, size * size
-    far = -_exp(-square) * estrin(size, ERF_FAR[0])
-    above = near.pick(size * estrin(square, ERF_NEAR[0]), far)
-    below = near.pick(estrin(square, ERF_NEAR[1]), estrin(size, ERF_FAR[1]))
-    return with_sign_of(near.pick(x.of(0.0), 1.0) + above / below, x)
+    size = at_most(absolute_of(x), TANH_FLAT[x.width])
+    near, square = size < 0.625, size * size
+    above, below = (estrin(square, each) for each in TANH[x.width])
+    above = near.pick(size * square * above, -2.0)
+    below = near.pick(below, _two_to(size * (2 / math.log(2)), 1.0))
+    return with_sign_of(near.pick(size, 1.0) + above / below, x).v
 
 
 def _erf(x: Real) -> Real:
-    return _erf_single(x) if x.width == 32 else _erf_double(x)
+    size = at_most(absolute_of(x), ERF_FLAT[x.width])
+    near, square = size < 1.0, size * size
+    (near_above, near_below), (above, below) = ERF_NEAR[x.width], ERF_FAR[x.width]
+    far = _two_to(square * (-1 / math.log(2)), 0.0) * estrin(size, above)
+    above = near.pick(size * estrin(square, near_above), -far)
+    below = near.pick(estrin(square, near_below), estrin(size, below))
+    return with_sign_of(near.pick(size, 1.0) + above / below, x)
 
 
 def erf_build(b: Builder, v: Value) -> Value:
-    """The error function."""
+    """x plus a quotient of polynomials up to 1, then 1 - exp(-x^2) times one."""
     return _erf(Real(b, v)).v
 
 

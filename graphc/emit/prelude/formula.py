@@ -80,7 +80,8 @@ class Real:
         return self.of(other) / self
 
     def __neg__(self) -> "Real":
-        return Real(self.b, self.b.fneg(self.v))
+        negate = self.b.fneg if self.element in WIDTH_OF else self.b.neg
+        return Real(self.b, negate(self.v))
 
     # Comparisons: a bit a lane; false where NaN is compared
 

@@ -1,0 +1,444 @@
+"""A kernel of one thread to one that every thread of a team runs: each takes its share of the rows
+of every large loop and product, and they wait for each other where one reads what others wrote.
+
+Scalars are computed by all. What only one may do stands under `if me == 0`. Rows of working memory
+that live within one turn of a shared loop are each thread's own, `mine`; so are sums over the rows,
+which are added up behind the loop in the order of the threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from graphc.expr import Binary, Call, Expr, Item, Name, Number
+from graphc.kernel import (
+    Add,
+    If,
+    Kernel,
+    Let,
+    Loop,
+    Param,
+    Remark,
+    Return,
+    Run,
+    Stmt,
+    Store,
+    While,
+)
+from graphc.lower.cost import PRODUCTS, is_large, operations, value
+from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
+from graphc.lower.parts import mapped, rebuilt
+from graphc.lower.touch import Touch, flat, touches
+from graphc.plan.memory import aligned
+
+ROWS = 12
+"""Threads share rows by so many: a whole number of a product's tiles."""
+
+WORTH_A_TEAM = 60_000
+"""A kernel of fewer operations than this in its shared loops stays on one thread."""
+
+Fresh = Callable[[str], str]
+ME, TEAM, MINE, ZERO = Name("me"), Name("team"), Name("mine"), Number(0, "i64")
+BARRIER = Run(Call("barrier", (TEAM, ME)))
+RESULT = "of this thread's rows"
+
+
+@dataclass(frozen=True)
+class Team:
+    """A kernel for a team, and the bytes that each thread wants for itself behind `work`."""
+
+    kernel: Kernel
+    own: int
+
+
+def spread(
+    kernel: Kernel,
+    capacity: Mapping[str, int],
+    work: int,
+    fresh: Fresh,
+    in_order: bool = False,
+) -> Team | None:
+    """The kernel for a team of any size, or None where one thread is enough.
+
+    `capacity`: the largest value of each size; `work`: where the threads' own memory begins;
+    `in_order`: nothing is added up over threads, so results are the same for every team.
+    """
+    if sum(operations(s, capacity) for s in kernel.body if is_large(s, capacity)) < WORTH_A_TEAM:
+        return None
+    return _Spreader(kernel, capacity, work, fresh, in_order).team()
+
+
+@dataclass
+class _Spreader:
+    kernel: Kernel
+    capacity: Mapping[str, int]
+    work: int
+    fresh: Fresh
+    in_order: bool
+    lines: list[Stmt] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
+    bounds: dict[Share, tuple[Name, Name]] = field(default_factory=dict)
+    starts: dict[str, Expr] = field(default_factory=dict)
+    partial: dict[str, str] = field(default_factory=dict)
+    own: int = 0
+    slots: int = 0
+
+    def team(self) -> Team:
+        """The whole kernel."""
+        for stmt in self.kernel.body:
+            STATEMENTS.get(type(stmt), _Spreader._scalar)(self, stmt)
+        if not isinstance(self.kernel.body[-1], Return):
+            self._wait()
+        params = (Param("me", "size", "i64"), Param("team", "array", "i64", 1), *self.kernel.params)
+        body = _grouped([*self._head(), *self.lines])
+        return Team(replace(self.kernel, params=params, body=tuple(body)), aligned(self.own))
+
+    def _head(self) -> list[Stmt]:
+        """Where a thread's own memory begins."""
+        if not self.own:
+            return []
+        own = Let(("own",), Number(aligned(self.own), "i64"), None, "bytes of a thread's own")
+        at = Number(self.work, "i64") + ME * Name("own")
+        return [own, Let((MINE.text,), Call("shift", (Name("work"), at)))]
+
+    # Waiting
+
+    def _meet(self, found: Iterable[tuple[Touch, int | None]], share: Share) -> None:
+        """Note what is touched; wait first where another thread may have written it, or reads
+        what is written now.
+        """
+        touched = [
+            Pending(self.kernel.places[t.buffer], t.writes, share, factor)
+            for t, factor in found
+            if t.buffer in self.kernel.places
+        ]
+        if any(clash(old, new) for new in touched for old in self.pending):
+            self._wait()
+        self.pending += touched
+
+    def _wait(self) -> None:
+        if self.pending:
+            self.lines.append(BARRIER)
+            self.pending.clear()
+
+    def _touch_all(self, stmt: Stmt, share: Share) -> None:
+        self._meet(((t, None) for t in touches(stmt)), share)
+
+    # Statements
+
+    def _scalar(self, stmt: Stmt) -> None:
+        """What every thread computes for itself."""
+        if isinstance(stmt, (Let, Add)):
+            stmt = self._joined(stmt)
+        if isinstance(stmt, Let):
+            self.starts.update(dict.fromkeys(stmt.names, stmt.expr))
+        self._touch_all(stmt, ALL)
+        self.lines.append(stmt)
+
+    def _let(self, stmt: Let) -> None:
+        names = [n for n in stmt.names if self._is_own(n)]
+        if not names:
+            self._scalar(stmt)
+            return
+        rest = tuple(n for n in stmt.names if n not in names)
+        if rest:
+            self.lines.append(replace(stmt, names=rest))
+        assert isinstance(stmt.expr, Call)
+        self.lines.append(self._own_view(tuple(names), stmt.expr.function, stmt.note))
+
+    def _is_own(self, name: str) -> bool:
+        place = self.kernel.places.get(name)
+        return place is not None and place.own
+
+    def _own_view(self, names: tuple[str, ...], function: str, note: str) -> Let:
+        size = max(self.kernel.places[n].nbytes for n in names)
+        view = Let(names, Call(function, (MINE, Number(self.own, "i64"))), None, note)
+        self.own += aligned(size)
+        return view
+
+    def _assigned(self, stmt: Store | Add) -> None:
+        """A scalar in memory: one thread stores it."""
+        if isinstance(stmt, Add) and isinstance(stmt.target, Name):
+            self._scalar(stmt)
+            return
+        self._touch_all(stmt, ONE)
+        self.lines.append(_alone(stmt))
+
+    def _return(self, stmt: Return) -> None:
+        self._wait()
+        self.lines.append(stmt)
+
+    def _run(self, stmt: Run) -> None:
+        if stmt.call.function in PRODUCTS and is_large(stmt, self.capacity):
+            self._product(stmt)
+        else:
+            self._touch_all(stmt, ONE)
+            self.lines.append(_alone(stmt))
+
+    # Products
+
+    def _product(self, stmt: Run) -> None:
+        args = list(stmt.call.args)
+        rows, columns = (value(args[n], self.capacity) for n in (2, 3))
+        if rows < 2 * ROWS and columns > 2 * rows:
+            self._columns(stmt, args)
+        else:
+            self._rows(stmt, args)
+
+    def _rows(self, stmt: Run, args: list[Expr]) -> None:
+        share, lo, hi = self._shared(args[2], ROWS)
+        strides = [_number(args[n]) for n in (7, 9, 12)]
+        transposed = _number(args[0])
+        factors = None if transposed else strides[0], None, strides[2]
+        self._meet(zip(touches(stmt), factors, strict=True), share)
+        args[2] = Binary("-", hi, lo)
+        args[6] = _shifted(args[6], lo, 1 if transposed else strides[0])
+        args[11] = _shifted(args[11], lo, strides[2])
+        self.lines.append(replace(stmt, call=Call(stmt.call.function, tuple(args))))
+
+    def _columns(self, stmt: Run, args: list[Expr]) -> None:
+        share, lo, hi = self._shared(args[3], 16)
+        self._meet(((t, None) for t in touches(stmt)), share)
+        args[3] = Binary("-", hi, lo)
+        args[8] = _shifted(args[8], lo, _number(args[9]) if _number(args[1]) else 1)
+        args[11] = _shifted(args[11], lo, 1)
+        self.lines.append(replace(stmt, call=Call(stmt.call.function, tuple(args))))
+
+    def _shared(self, extent: Expr, grain: int) -> tuple[Share, Name, Name]:
+        """This thread's share of an extent; its bounds are computed once."""
+        share = Share(str(extent), grain)
+        if share not in self.bounds:
+            word = extent.text if isinstance(extent, Name) else "rows"
+            lo, hi = Name(self.fresh(f"{word}_lo")), Name(self.fresh(f"{word}_hi"))
+            args = extent, Number(grain, "i64")
+            self.lines.append(Let((lo.text,), Call("part", (TEAM, ME, *args))))
+            after = Binary("+", ME, Number(1, "i64"))
+            self.lines.append(Let((hi.text,), Call("part", (TEAM, after, *args))))
+            self.bounds[share] = lo, hi
+        return share, *self.bounds[share]
+
+    # Loops
+
+    def _loop(self, stmt: Loop) -> None:
+        leaves = any(isinstance(s, Return) for s in flat(stmt.body))
+        large = is_large(stmt, self.capacity) and not leaves
+        sums, scalars = self._sums(stmt) if large else None, self._scalars(stmt)
+        if self.in_order and (sums or scalars):
+            sums = None
+        if sums is None or any(op not in TOTALS for op in scalars.values()):
+            self._alone_or_all(stmt, scalars)
+            return
+        self._split(stmt, sums, scalars)
+
+    def _alone_or_all(self, stmt: Loop, scalars: Mapping[str, str]) -> None:
+        """A loop that is not shared: by one thread if it stores, by all if it does not."""
+        leaves = any(isinstance(s, Return) for s in flat(stmt.body))
+        stores = any(t.writes and not self._is_own(t.buffer) for t in touches(stmt)) and not leaves
+        self._touch_all(stmt, ONE if stores else ALL)
+        self.lines.append(_alone(stmt) if stores else stmt)
+        for name in scalars if stores else ():
+            told = Call("select", (Binary("==", ME, ZERO), Name(name), self.starts[name]))
+            self.partial[name] = "total"
+            self._total_of(name, told)
+
+    def _scalars(self, stmt: Loop) -> dict[str, str]:
+        """Accumulators from outside that grow in a loop, and how they are joined."""
+        found: dict[str, str] = {}
+        for line in flat(stmt.body):
+            names = line.names if isinstance(line, Let) else ()
+            if isinstance(line, Add) and isinstance(line.target, Name):
+                names = (line.target.text,)
+            for name in names:
+                if name in self.starts:
+                    found[name] = "+" if isinstance(line, Add) else _joiner(name, line)
+        return found
+
+    def _sums(self, stmt: Loop) -> list[str] | None:
+        """The buffers that a loop adds rows up in; None where its turns depend on each other."""
+        if stmt.lo != ZERO:
+            return None
+        by_place: dict[tuple[str, int], list[Touch]] = {}
+        for touch in touches(stmt):
+            place = self.kernel.places.get(touch.buffer)
+            if place is not None and not place.own:
+                by_place.setdefault((place.arena, place.offset), []).append(touch)
+        sums = []
+        for found in by_place.values():
+            if not any(t.writes for t in found):
+                continue
+            factors = {t.factor(stmt.index) for t in found}
+            if factors == {0} and all(t.adds for t in found) and self._cleared(found[0].buffer):
+                sums.append(found[0].buffer)
+            elif len(factors) > 1 or factors & {None, 0}:
+                return None
+        return sums
+
+    def _cleared(self, buffer: str) -> Run | None:
+        """The last line that touched a buffer, where that set all of it to zero."""
+        line = next(
+            (s for s in reversed(self.lines) if any(t.buffer == buffer for t in touches(s))), None
+        )
+        inner = line.body[0] if isinstance(line, If) and len(line.body) == 1 else None
+        fills = isinstance(inner, Run) and inner.call.function == "fill"
+        return inner if fills and line == _alone(inner) else None  # type: ignore[arg-type, return-value]
+
+    def _split(self, stmt: Loop, sums: list[str], scalars: Mapping[str, str]) -> None:
+        shared = self._bounds_of(stmt)
+        share, lo, hi, scale = shared
+        mine = {buffer: self._own_sum(buffer) for buffer in sums}
+        names = {buffer: own for buffer, (own, _) in mine.items()}
+        body = tuple(_renamed(s, names) for s in stmt.body)
+        found = [t for t in touches(stmt) if t.buffer not in mine]
+        factors = [t.factor(stmt.index) for t in found]
+        scaled = [None if f is None else f * scale for f in factors]
+        self._meet(zip(found, scaled, strict=True), share)
+        body = tuple(_ending(s, stmt.hi, hi) for s in body)
+        self.lines.append(Loop(stmt.index, lo, hi, stmt.step, body))
+        for name, op in scalars.items():
+            self.partial[name] = TOTALS[op]
+            if not _is_register(self.starts[name]):
+                self._total_of(name, Name(name))
+        for buffer, (own, count) in mine.items():
+            self._add_up(buffer, own, count)
+
+    def _bounds_of(self, stmt: Loop) -> tuple[Share, Expr, Expr, int]:
+        """A loop's share with its bounds, and how many turns it takes an element of the extent."""
+        hi, step = stmt.hi, stmt.step
+        if step == 1:
+            return *self._shared(hi, ROWS), 1
+        width = hi.right if isinstance(hi, Binary) and hi.op == "*" else None
+        if isinstance(width, Number) and ROWS * width.value % step == 0:
+            assert isinstance(hi, Binary)
+            share, first, last = self._shared(hi.left, ROWS)
+            return share, first * width, last * width, int(width.value)
+        return *self._shared(hi, 8 * step), 1
+
+    def _own_sum(self, buffer: str) -> tuple[str, Expr]:
+        """A copy of a sum's buffer for each thread, cleared, and its length."""
+        name = self.fresh(f"{buffer}_mine")
+        place = self.kernel.places[buffer]
+        self.lines.append(
+            Let((name,), Call(f"at_{place.dtype}", (MINE, Number(self.own, "i64"))), None, RESULT)
+        )
+        self.own += aligned(place.nbytes)
+        clear = self._cleared(buffer)
+        assert clear is not None
+        self.lines.remove(_alone(clear))
+        start = Call("fill", (Name(name), *clear.call.args[1:]))
+        self.lines.append(replace(clear, call=start))
+        return name, clear.call.args[1]
+
+    def _add_up(self, buffer: str, own: str, count: Expr) -> None:
+        """What all threads have of a sum, added up in their order."""
+        self.lines.append(BARRIER)
+        self.pending.clear()
+        self._meet([(Touch(buffer, None, True), None)], Share("sums"))
+        args = TEAM, ME, Name(buffer), Name(own), Name("own"), count
+        self.lines.append(Run(Call("add_up", args)))
+
+    # Totals
+
+    def _joined(self, stmt: Let | Add) -> Let | Add:
+        """A line that reads a register of sums: over all threads."""
+
+        def change(e: Expr) -> Expr | None:
+            if isinstance(e, Call) and e.function.endswith("_lanes") and _of(e) in self.partial:
+                return self._over_team(self.partial[_of(e)], e)
+            return None
+
+        return mapped(stmt, lambda e: rebuilt(e, change))  # type: ignore[return-value]
+
+    def _total_of(self, name: str, value: Expr) -> None:
+        self.lines.append(Let((name,), self._over_team(self.partial[name], value)))
+
+    def _over_team(self, function: str, value: Expr) -> Expr:
+        self.slots += 1
+        self.pending.clear()
+        return Call(function, (TEAM, ME, Number(self.slots - 1, "i64"), value))
+
+
+TOTALS = {"+": "total", "maximum": "greatest", "minimum": "least"}
+
+
+def _of(e: Call) -> str:
+    """The register that a reduction over lanes is of."""
+    return e.args[0].text if isinstance(e.args[0], Name) else ""
+
+
+def _is_register(start: Expr) -> bool:
+    return isinstance(start, Call) and start.function.startswith("splat")
+
+
+def _joiner(name: str, stmt: Stmt) -> str:
+    """By what an accumulator grows: `name = maximum(name, x)`."""
+    e = stmt.expr if isinstance(stmt, Let) else None
+    if isinstance(e, Call) and e.args and e.args[0] == Name(name):
+        return e.function
+    return "?"
+
+
+def _number(e: Expr) -> int:
+    assert isinstance(e, Number)
+    return int(e.value)
+
+
+def _shifted(pointer: Expr, by: Name, stride: int) -> Expr:
+    """A pointer so many rows on."""
+    step = by * Number(stride, "i64") if stride != 1 else by
+    if isinstance(pointer, Call) and pointer.function == "shift":
+        return Call("shift", (pointer.args[0], Binary("+", pointer.args[1], step)))
+    return Call("shift", (pointer, step))
+
+
+def _alone(stmt: Stmt) -> If:
+    return If(Binary("==", ME, ZERO), (stmt,))
+
+
+def _grouped(lines: list[Stmt]) -> list[Stmt]:
+    """Neighbouring lines of thread 0 under one condition."""
+    found: list[Stmt] = []
+    for line in lines:
+        last = found[-1] if found else None
+        if isinstance(line, If) and isinstance(last, If) and line.condition == last.condition:
+            found[-1] = replace(last, body=last.body + line.body)
+        else:
+            found.append(line)
+    return found
+
+
+def _ending(stmt: Stmt, whole: Expr, end: Expr) -> Stmt:
+    """A line of a loop that counts what is left, up to where the thread's share ends."""
+    if isinstance(stmt, Let) and stmt.names == ("left",):
+        return mapped(stmt, lambda e: rebuilt(e, lambda part: end if part == whole else None))
+    return stmt
+
+
+def _renamed(stmt: Stmt, names: Mapping[str, str]) -> Stmt:
+    """The statement with other buffers."""
+
+    def change(e: Expr) -> Expr | None:
+        if isinstance(e, Name) and e.text in names:
+            return Name(names[e.text])
+        if isinstance(e, Item) and e.buffer in names:
+            return Item(names[e.buffer], rebuilt(e.index, change))
+        return None
+
+    if isinstance(stmt, (Loop, If, While)):
+        stmt = replace(stmt, body=tuple(_renamed(s, names) for s in stmt.body))
+    return mapped(stmt, lambda e: rebuilt(e, change))
+
+
+def _as_is(spreader: _Spreader, stmt: Stmt) -> None:
+    spreader.lines.append(stmt)
+
+
+STATEMENTS: dict[type, Callable[..., None]] = {
+    Let: _Spreader._let,
+    Store: _Spreader._assigned,
+    Add: _Spreader._assigned,
+    Run: _Spreader._run,
+    Loop: _Spreader._loop,
+    Return: _Spreader._return,
+    Remark: _as_is,
+}

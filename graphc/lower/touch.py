@@ -1,0 +1,122 @@
+"""What statements touch: which buffers they read and write, and how far an element moves from one
+turn of a loop to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from graphc.expr import Binary, Call, Expr, Item, Name
+from graphc.kernel import Add, If, Loop, Run, Stmt, Store, While
+from graphc.lower.linear import linear
+from graphc.lower.parts import everything, exprs
+
+LOADS = ("load", "part", "gather")
+STORES = ("store", "store_part")
+
+
+@dataclass(frozen=True)
+class Touch:
+    """A buffer that is read or written; `index` None means anywhere in it.
+
+    `adds`: something is added to what is there.
+    """
+
+    buffer: str
+    index: Expr | None
+    writes: bool = False
+    adds: bool = False
+
+    def factor(self, variable: str) -> int | None:
+        """How many elements it moves when the variable grows by one; None if that varies."""
+        terms = linear(self.index) if self.index is not None else None
+        if terms is None or terms.inside(variable):
+            return None
+        return terms.of(variable)
+
+
+def touches(stmt: Stmt) -> Iterator[Touch]:
+    """Everything a statement touches, in the order of the lines."""
+    for inner in flat([stmt]):
+        yield from _of_line(inner)
+
+
+def flat(body: Iterable[Stmt]) -> Iterator[Stmt]:
+    """All statements, those inside of others too."""
+    for stmt in body:
+        yield stmt
+        if isinstance(stmt, (Loop, If, While)):
+            yield from flat(stmt.body)
+
+
+def _of_line(stmt: Stmt) -> Iterator[Touch]:
+    target = getattr(stmt, "target", None)
+    adds = isinstance(stmt, Add)
+    if isinstance(stmt, Run):
+        yield from CALLS.get(stmt.call.function, _reads)(stmt.call)
+        return
+    for e in (e for e in exprs(stmt) if e is not target):
+        yield from _reads(e)
+    if isinstance(target, Item) and isinstance(stmt, (Store, Add)):
+        yield from _reads(target.index)
+        yield Touch(target.buffer, target.index, True, adds)
+
+
+def _reads(e: Expr) -> Iterator[Touch]:
+    for part in everything(e):
+        if isinstance(part, Item):
+            yield Touch(part.buffer, part.index)
+        elif isinstance(part, Call) and part.function.startswith(LOADS):
+            anywhere = part.function == "gather"
+            yield Touch(_name(part.args[0]), None if anywhere else part.args[1])
+        elif isinstance(part, Call) and part.function == "outside":
+            yield Touch(pointed(part.args[0])[0], None)
+
+
+def _stored(call: Call) -> Iterator[Touch]:
+    """A register that is stored; added to what was there where it is the sum of both."""
+    buffer, index, value = call.args[:3]
+    adds = isinstance(value, Binary) and value.op in ("+", "-") and _is_load(value.left, call)
+    terms = (value.right,) if adds and isinstance(value, Binary) else (value,)
+    for term in terms:
+        yield from _reads(term)
+    yield Touch(_name(buffer), index, True, adds)
+
+
+def _is_load(e: Expr, store: Call) -> bool:
+    load = isinstance(e, Call) and e.function.startswith(LOADS[:2])
+    return load and e.args[:2] == store.args[:2]  # type: ignore[attr-defined]
+
+
+def _filled(call: Call) -> Iterator[Touch]:
+    buffer, index = pointed(call.args[0])
+    yield Touch(buffer, index, True)
+
+
+def _multiplied(call: Call) -> Iterator[Touch]:
+    for n in (6, 8):
+        yield Touch(pointed(call.args[n])[0], None)
+    yield Touch(pointed(call.args[11])[0], None, True)
+
+
+def pointed(e: Expr) -> tuple[str, Expr | None]:
+    """The buffer that a pointer is into, and where it begins."""
+    if isinstance(e, Call) and e.function == "shift":
+        return _name(e.args[0]), e.args[1]
+    return _name(e), None
+
+
+def _name(e: Expr) -> str:
+    assert isinstance(e, Name)
+    return e.text
+
+
+CALLS: dict[str, Callable[[Call], Iterator[Touch]]] = {
+    "store": _stored,
+    "store_part": _stored,
+    "fill": _filled,
+    "gemm": _multiplied,
+    "multiply": _multiplied,
+    "report": lambda call: iter(()),
+}
