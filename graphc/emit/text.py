@@ -4,8 +4,7 @@ import Numba).
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -23,26 +22,20 @@ def prelude() -> str:
 @cache
 def exports() -> tuple[str, ...]:
     """The names in the prelude's __all__."""
-    for node in ast.parse(_read("__init__")).body:
-        if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == [
-            "__all__"
-        ]:
-            return tuple(ast.literal_eval(node.value))
-    return ()
+    found = _ALL.search(_read("__init__"))
+    return tuple(_NAME.findall(found[1])) if found else ()
 
 
 def _read(name: str) -> str:
-    return (files("graphc.emit.prelude") / f"{name}.py").read_text(encoding="utf-8")
+    # Of graphc.emit, not of the prelude itself, which would be imported for it, and Numba with it.
+    return (files("graphc.emit") / "prelude" / f"{name}.py").read_text(encoding="utf-8")
 
 
 def _without_relatives(text: str) -> str:
     """A module's text without the imports from its neighbours, which stand before it."""
-    gone = {n for first, last in _relatives(text) for n in range(first, last + 1)}
-    lines = enumerate(text.splitlines(), start=1)
-    return "\n".join(line for n, line in lines if n not in gone) + "\n"
+    return _RELATIVE.sub("", text)
 
 
-def _relatives(text: str) -> Iterator[tuple[int, int]]:
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            yield node.lineno, node.end_lineno or node.lineno
+_RELATIVE = re.compile(r"^from \.\w* import (\([^)]*\)|[^(\n]*)\n", re.MULTILINE)
+_ALL = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
+_NAME = re.compile(r'"(\w+)"')
