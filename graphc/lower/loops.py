@@ -11,6 +11,7 @@ from graphc.graph import Node
 from graphc.kernel import Add, Kernel, Let, Loop, Param, Place, Remark, Return, Run, Stmt, Store
 from graphc.lower.opaque import OPAQUE, accumulate
 from graphc.lower.page import Labels, Page
+from graphc.lower.sink import sunk
 from graphc.lower.values import LETTERS, Typed, cast, extent, offset_of, total
 from graphc.plan import fuse
 from graphc.plan.access import identity, resolve
@@ -34,7 +35,7 @@ class _Writer(Page):
 
     def kernel(self) -> Kernel:
         """Arguments, places, loops, results."""
-        body = sectioned(self.block(self.nest.block, 0))
+        body = sectioned(sunk(self.block(self.nest.block, 0)))
         views = _views(self)
         body = [Remark(), *body] if views else body
         returned = [r for r in self.part.results if r.returned]

@@ -31,19 +31,11 @@ def step(m, X, y, state, work):
     # forward sweep
     # (2)  loss = squared_error(prediction, y)
     count = f64(m)
+    gemm(0, 0, m, 1, 5, 1.0, X, 5, w, 1, 0.0, prediction, 1)  # (1)  prediction = X @ w
+    sum_prediction = 0.0                                      # (2)
     # d(2)  loss = squared_error(prediction, y)
     d_loss = 1.0
     divide = d_loss / count                                   # d(2)
-    steps = optimizer_steps[0] + 1                            # u
-    astype_steps = f64(steps)                                 # u
-    sqrt_optimizer_b2 = sqrt(1.0 - power(optimizer_b2[0], astype_steps))  # u
-    rate = optimizer_lr[0] * sqrt_optimizer_b2 / (1.0 - power(optimizer_b1[0], astype_steps))  # u
-    eps = optimizer_eps[0] * sqrt_optimizer_b2                # u
-    a1 = 1.0 - optimizer_b1[0]                                # u
-    a2 = 1.0 - optimizer_b2[0]                                # u
-    optimizer_steps[0] = steps                                # u
-    gemm(0, 0, m, 1, 5, 1.0, X, 5, w, 1, 0.0, prediction, 1)  # (1)  prediction = X @ w
-    sum_prediction = 0.0                                      # (2)
     for i in range(m):
         subtract_predictio = prediction[i] - y[i]             # (2)
         sum_prediction += subtract_predictio * subtract_predictio  # (2)
@@ -54,10 +46,18 @@ def step(m, X, y, state, work):
     gemm(1, 0, 5, 1, m, 1.0, X, 5, d_prediction, 1, 0.0, d_w, 1)  # d(2)
 
     # update
+    steps = optimizer_steps[0] + 1              # u
+    astype_steps = f64(steps)                   # u
+    sqrt_optimizer_b2 = sqrt(1.0 - power(optimizer_b2[0], astype_steps))  # u
+    rate = optimizer_lr[0] * sqrt_optimizer_b2 / (1.0 - power(optimizer_b1[0], astype_steps))  # u
+    eps = optimizer_eps[0] * sqrt_optimizer_b2  # u
+    a1 = 1.0 - optimizer_b1[0]                  # u
+    a2 = 1.0 - optimizer_b2[0]                  # u
     for i in range(5):
         w_m = optimizer_w_m[i] + a1 * (d_w[i] - optimizer_w_m[i])  # u
         w_v = optimizer_w_v[i] + a2 * (d_w[i] * d_w[i] - optimizer_w_v[i])  # u
         w[i] -= rate * w_m / (sqrt(w_v) + eps)  # u
         optimizer_w_m[i] = w_m                  # u
         optimizer_w_v[i] = w_v                  # u
+    optimizer_steps[0] = steps                  # u
     return loss

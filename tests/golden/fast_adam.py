@@ -32,18 +32,10 @@ def step(m, X, y, state, work):
     # forward sweep
     # (2)  loss = squared_error(prediction, y)
     count = f64(m)
+    gemm(0, 0, m, 1, 5, 1.0, X, 5, w, 1, 0.0, prediction, 1)  # (1)  prediction = X @ w
     # d(2)  loss = squared_error(prediction, y)
     d_loss = 1.0
     divide = d_loss / count                                   # d(2)
-    steps = optimizer_steps[0] + 1                            # u
-    astype_steps = f64(steps)                                 # u
-    sqrt_optimizer_b2 = sqrt(1.0 - power(optimizer_b2[0], astype_steps))  # u
-    rate = optimizer_lr[0] * sqrt_optimizer_b2 / (1.0 - power(optimizer_b1[0], astype_steps))  # u
-    eps = optimizer_eps[0] * sqrt_optimizer_b2                # u
-    a1 = 1.0 - optimizer_b1[0]                                # u
-    a2 = 1.0 - optimizer_b2[0]                                # u
-    optimizer_steps[0] = steps                                # u
-    gemm(0, 0, m, 1, 5, 1.0, X, 5, w, 1, 0.0, prediction, 1)  # (1)  prediction = X @ w
     sum_prediction_lanes = splat4(0.0)                        # (2)
     for i in range(0, m, 4):
         left = m - i
@@ -57,6 +49,13 @@ def step(m, X, y, state, work):
     gemm(1, 0, 5, 1, m, 1.0, X, 5, d_prediction, 1, 0.0, d_w, 1)  # d(2)
 
     # update
+    steps = optimizer_steps[0] + 1                              # u
+    astype_steps = f64(steps)                                   # u
+    sqrt_optimizer_b2 = sqrt(1.0 - power(optimizer_b2[0], astype_steps))  # u
+    rate = optimizer_lr[0] * sqrt_optimizer_b2 / (1.0 - power(optimizer_b1[0], astype_steps))  # u
+    eps = optimizer_eps[0] * sqrt_optimizer_b2                  # u
+    a1 = 1.0 - optimizer_b1[0]                                  # u
+    a2 = 1.0 - optimizer_b2[0]                                  # u
     for i in range(0, 5, 4):
         left = 5 - i
         optimizer_w_m_i = part4(optimizer_w_m, i, left)         # u
@@ -67,4 +66,5 @@ def step(m, X, y, state, work):
         store_part(w, i, part4(w, i, left) - rate * w_m / (sqrt(w_v) + eps), left)  # u
         store_part(optimizer_w_m, i, w_m, left)                 # u
         store_part(optimizer_w_v, i, w_v, left)                 # u
+    optimizer_steps[0] = steps                                  # u
     return loss

@@ -34,10 +34,6 @@ def step(batch, X, y, state, work):
     # forward sweep
     # (4)  loss = cross_entropy(scores, y)
     count = f32(batch)
-    # d(4)  loss = cross_entropy(scores, y)
-    d_loss = f32(1)
-    share = d_loss / count                                      # d(4)
-    lr = f32(optimizer_lr[0])                                   # u
     bad = outside(y, batch, 0, 10)                              # (4)
     if bad >= 0:
         report(work, 1, bad, i64(y[bad]))
@@ -49,6 +45,9 @@ def step(batch, X, y, state, work):
             Z1[i*100 + j] = maximum(matmul_X[i*100 + j], f32(0))  # (2)  Z1 = relu(X @ W1)
     gemm(0, 0, batch, 10, 100, f32(1), Z1, 100, W2, 10, f32(0), scores, 10)  # (3)  scores = Z1 @ W2
     sum_scores = 0.0                                            # (4)
+    # d(4)  loss = cross_entropy(scores, y)
+    d_loss = f32(1)
+    share = d_loss / count                                      # d(4)
     for i in range(batch):
         max_scores = f32(-inf)                                  # (4)
         for j in range(10):
@@ -70,6 +69,7 @@ def step(batch, X, y, state, work):
     # backward sweep, last stage first
     # d(3)  scores = Z1 @ W2
     gemm(0, 1, batch, 100, 10, f32(1), d_scores, 10, W2, 10, f32(0), d_Z1, 100)
+    lr = f32(optimizer_lr[0])  # u
     # d(3) u  W2 -= lr * d_W2
     gemm(1, 0, 100, 10, batch, -lr, Z1, 100, d_scores, 10, f32(1), W2, 10)
     for i in range(batch):

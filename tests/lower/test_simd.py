@@ -13,7 +13,7 @@ from graphc.expr import Binary, Call, Item, Name, Number
 from graphc.kernel import Add, Kernel, Let, Loop, Param, Run, Store
 from graphc.lower.simd import vectorised
 
-I, J, ZERO = Name("i"), Name("j"), Number(0, "i64")
+i, j, ZERO = Name("i"), Name("j"), Number(0, "i64")
 
 
 def number(n):
@@ -37,30 +37,30 @@ def run(*body, hi=64, index="i"):
 
 
 def test_neighbours_are_loaded_and_stored_eight_at_a_time():
-    (loop,) = run(Store(item("y", I), Binary("*", item("x", I), Number(2, "f32"))))
+    (loop,) = run(Store(item("y", i), Binary("*", item("x", i), Number(2, "f32"))))
     assert (loop.hi, loop.step) == (number(64), 8)
     assert source(loop.body[0].call) == "store(y, i, load8(x, i) * f32(2))"
 
 
 def test_a_rest_of_elements_is_loaded_in_part():
-    (loop,) = run(Store(item("y", I), item("x", I)), hi=Name("n"))
+    (loop,) = run(Store(item("y", i), item("x", i)), hi=Name("n"))
     left, store = loop.body
     assert source(left.expr) == "n - i"
     assert source(store.call) == "store_part(y, i, part8(x, i, left), left)"
 
 
 def test_what_is_the_same_at_each_turn_stays_a_number():
-    (loop,) = run(Store(item("y", I), Binary("*", item("x", ZERO), item("z", I))))
+    (loop,) = run(Store(item("y", i), Binary("*", item("x", ZERO), item("z", i))))
     assert source(loop.body[0].call) == "store(y, i, x[0] * load8(z, i))"
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        (Store(item("y", Binary("*", I, number(2))), item("x", I)),),  # every other element
-        (Store(item("y", ZERO), item("x", I)),),  # the last one stays
-        (Store(item("x", Binary("+", I, number(1))), item("x", I)),),  # each from the one before
-        (Store(item("y", I), Item("x", Item("z", I))),),  # picked
+        (Store(item("y", Binary("*", i, number(2))), item("x", i)),),  # every other element
+        (Store(item("y", ZERO), item("x", i)),),  # the last one stays
+        (Store(item("x", Binary("+", i, number(1))), item("x", i)),),  # each from the one before
+        (Store(item("y", i), Item("x", Item("z", i))),),  # picked
         (Run(Call("fill", (Name("x"), number(3), Number(0, "f32")))),),
     ],
 )
@@ -71,12 +71,12 @@ def test_other_loops_stay_as_they_are(body):
 
 
 def test_short_loops_stay_as_they_are():
-    (loop,) = run(Store(item("y", I), item("x", I)), hi=3)
+    (loop,) = run(Store(item("y", i), item("x", i)), hi=3)
     assert loop.step == 1
 
 
 def test_two_loops_in_order_become_one():
-    at = item("x", Binary("*", I, number(10)), J)
+    at = item("x", Binary("*", i, number(10)), j)
     inner = Loop("j", ZERO, number(10), 1, (Store(replace_buffer(at, "y"), at),))
     (loop,) = run(inner, hi=Name("n"))
     assert source(loop.hi) == "n * 10"
@@ -90,7 +90,7 @@ def replace_buffer(e, buffer):
 def test_sums_grow_lane_by_lane():
     params = (Param("x", "array", "f32", 1),)
     start = Let(("s",), Number(0, "f64"))
-    grow = Add(Name("s"), Call("f64", (item("x", I),)))
+    grow = Add(Name("s"), Call("f64", (item("x", i),)))
     loop = Loop("i", ZERO, number(64), 1, (grow,))
     body = vectorised(Kernel("f", "", params, (start, loop)), 32, lambda n: n).body
     lanes, loop, total = body
