@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphc.emit.module import emit
+from graphc.emit.module import Emitted, emit
 from graphc.emit.text import exports, prelude
 from graphc.errors import GraphError, UsageError
 from graphc.grad import backward
@@ -23,6 +23,7 @@ from graphc.joint import Joint
 from graphc.ops.pieces import slice_needs
 from graphc.plan import table
 from graphc.plan.make import Options, Wish, make, saved
+from graphc.plan.plan import Plan
 from graphc.plan.settle import settle
 from graphc.plan.sizes import Sizes, running
 from graphc.rules.passes import expand, group, share, simplify, stabilise, take
@@ -30,8 +31,10 @@ from graphc.runtime.arena import State, leaves_of
 from graphc.runtime.feeds import Door
 from graphc.runtime.finite import Guard, checked_debug
 from graphc.runtime.load import load
-from graphc.runtime.program import Program, Shape, Special, constants
+from graphc.runtime.program import Program, Shape
+from graphc.runtime.special import Special, constants
 from graphc.runtime.target import blas, register_bytes, target
+from graphc.runtime.team import threads as thread_count
 from graphc.show import expression
 from graphc.types import Size, dim_names
 
@@ -49,6 +52,8 @@ class Order:
     jit: bool = True
     debug: str | None = None
     form: str = "fast"
+    threads: int | None = None
+    in_order: bool = False
 
     @property
     def simd(self) -> int:
@@ -135,16 +140,14 @@ def compile(
     jit: bool = True,
     debug: str | None = None,
     form: str = "fast",
+    threads: int | None = None,
+    deterministic: bool = False,
 ) -> Program:
     """A program that computes stages of a graph, with `wrt` also the gradients of the first (a
     scalar).
 
-    One stage in, one value out; a list in, a list out; of a Graph its outputs. `without` names
-    passes to leave out (OPTIONAL); `jit=False` runs
-    the same emitted source as plain Python. `form` is "fast" (SIMD registers) or "plain" (loops and
-    scalars, as a lecture shows them). `seed` draws the params' initial values unless `state`
-    brings them. With `debug="nan"` a call whose result is not finite raises NonFiniteError, which
-    tells the stage.
+    One stage in, one value out; a list in, a list out; of a Graph its outputs. `seed` draws the
+    params' initial values unless `state` brings them. How it is compiled, see Note [Options].
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(outputs, Graph):
@@ -160,6 +163,8 @@ def compile(
         jit=jit,
         debug=checked_debug(debug),
         form=checked_form(form),
+        threads=threads,
+        in_order=deterministic,
     )
     joint = Joint(graph, tuple(nodes), tuple(targets))
     names = _names(nodes, "output"), _names(targets, "input")
@@ -227,9 +232,7 @@ def assemble(graph: Graph, done: Compiled, order: Order, shape: Shape, state: St
     compiler = _Specialiser(joint, wishes, order, state)
     program = Program(shape, door, state, compiler, wishes[0].name)
     program.after, program.fired = done.after, joint.fired
-    program.weave = lambda plan: emit(
-        joint, plan, prelude(), exports(), lines=True, simd=order.simd
-    )
+    program.weave = lambda plan: compiler.emit(plan, lines=True)
     program.guard = Guard(done.after["write_down"], state) if order.debug else None
     return program
 
@@ -291,11 +294,21 @@ class _Specialiser:
         fitting = self._sizes(sizes, before)
         with collector_at_rest():
             plan = make(self.joint, self.wishes, self.state.offsets, fitting, self._options())
-            emitted = emit(self.joint, plan, prelude(), exports(), simd=self.order.simd)
+            emitted = self.emit(plan)
         loaded = load(
             emitted.text, _safe_name(plan.title), prelude(), target=target(), libraries=blas()
         )
-        return Special(plan, emitted, loaded, self.order.jit, constants(plan))
+        count = thread_count(self.order.threads)
+        return Special(plan, emitted, loaded, self.order.jit, constants(plan), count)
+
+    def emit(self, plan: Plan, lines: bool = False) -> Emitted:
+        """The module of a plan."""
+        order = self.order
+        teams = order.form == "fast" and thread_count(order.threads) > 1
+        return emit(
+            self.joint, plan, prelude(), exports(), lines=lines, simd=order.simd, teams=teams,
+            in_order=order.in_order,
+        )  # fmt: skip
 
     def _options(self) -> Options:
         return Options(
@@ -322,3 +335,15 @@ def _safe_name(title: str) -> str:
 
 
 __all__ = ["GraphError", "compile", "table"]
+
+# Note [Options]
+#
+# without        names passes to leave out, of OPTIONAL
+# jit            False runs the same emitted source as plain Python
+# debug          "nan": a call whose result is not finite raises NonFiniteError, which tells the
+#                stage
+# form           "fast", with SIMD registers and threads, or "plain", loops and scalars, as a
+#                lecture shows them
+# threads        how many share the work of large kernels: one for each core, unless told here, by
+#                GRAPHC_NUM_THREADS or by OMP_NUM_THREADS
+# deterministic  nothing is added up over threads: the same results for every number of them

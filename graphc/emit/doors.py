@@ -15,6 +15,9 @@ from graphc.types import DTYPES
 
 TEAM = Param("team", "array", "i64", 1)
 
+RETURNED = {"f32": "f64", "f64": "f64", "bool": "bool", "u64": "u64"}
+"""As what a number of a type comes back from a team; others as i64."""
+
 
 class Called(Protocol):
     """What has a door: a kernel, or a loop over batches around one."""
@@ -34,19 +37,25 @@ class Called(Protocol):
 
 @dataclass(frozen=True)
 class Function:
-    """A function that Python may call: its name in the module, its arguments, its results; and for
-    a team the function that each thread runs.
+    """A function that Python may call: its name in the module, its arguments, its results, and the
+    kernel behind it; for a team also the function that each thread runs, and the team comes last.
     """
 
     name: str
     params: tuple[Param, ...]
     results: tuple[str, ...]
+    kernel: str
     shared: str = ""
 
     @property
     def signature(self) -> str:
         """Numba's spelling: "(int64, float32[:, ::1])"."""
-        return f"({''.join(_numba(p) + ', ' for p in self.params)})"
+        params = (*self.params, TEAM) if self.shared else self.params
+        return f"({''.join(_numba(p) + ', ' for p in params)})"
+
+
+SHARED = "(int64, CPointer(int64))"
+"""The types of the arguments of what each thread of a team runs."""
 
 
 def doors(
@@ -62,14 +71,14 @@ def doors(
         arrays = any(p.kind == "array" for p in each.params)
         name = f"run_{each.name}" if arrays else each.name
         if team:
-            params, shared = (*each.params[2:], TEAM), f"share_{each.name}"
+            shared = f"share_{each.name}"
             texts += [
                 _shared(shared, each),
                 _sending(name, each, kinds[each.name]),
             ]
-            found[each.name] = Function(name, params, each.results, shared)
+            found[each.name] = Function(name, each.params[2:], each.results, each.name, shared)
             continue
-        found[each.name] = Function(name, each.params, each.results)
+        found[each.name] = Function(name, each.params, each.results, each.name)
         if arrays:
             texts.append(_plain(name, each))
     return found, texts
@@ -86,7 +95,7 @@ def _sending(name: str, called: Called, kinds: Sequence[str]) -> str:
     params = called.params[2:]
     lines = [f"send(ptr(team), {', '.join(_pointer(p) for p in params)})"]
     if called.results:
-        back = (f"returned_{kind}(ptr(team), {n})" for n, kind in enumerate(kinds))
+        back = (f"returned_{RETURNED.get(k, 'i64')}(ptr(team), {n})" for n, k in enumerate(kinds))
         lines.append(f"return {', '.join(back)}")
     return _text(name, (*params, TEAM), lines)
 

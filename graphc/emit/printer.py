@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.expr import Expr, Number, text
+from graphc.expr import Call, Expr, Number, text
 from graphc.kernel import Add, If, Kernel, Let, Loop, Remark, Return, Run, Stmt, Store, Tag, While
 
 WIDTH = 100
@@ -101,7 +101,21 @@ def _if(s: If, depth: int) -> list[Line]:
 
 
 def _run(s: Run, depth: int) -> list[Line]:
-    return [Line(f"{INDENT * depth}{source(s.call)}", s.tag)]
+    line = f"{INDENT * depth}{source(s.call)}"
+    rows = [line] if len(line) <= WIDTH else _rows(s.call, depth)
+    return [Line(rows[0], s.tag), *map(Line, rows[1:])]
+
+
+def _rows(call: Call, depth: int) -> list[str]:
+    """A call of many arguments over several lines."""
+    rows = [f"{INDENT * depth}{call.function}("]
+    for n, arg in enumerate(call.args, start=1):
+        word = source(arg) + (", " if n < len(call.args) else ")")
+        if len(rows[-1]) + len(word) > WIDTH:
+            rows[-1] = rows[-1].rstrip()
+            rows.append(INDENT * (depth + 1))
+        rows[-1] += word
+    return rows
 
 
 def _return(s: Return, depth: int) -> list[Line]:

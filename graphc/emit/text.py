@@ -8,8 +8,9 @@ import re
 from functools import cache
 from importlib.resources import files
 
-MODULES: tuple[str, ...] = ("jit", "vectors", "registers", "memory", "numbers", "formula", "series")
-MODULES += ("exponentials", "angles", "functions", "products", "__init__")
+MODULES: tuple[str, ...] = ("jit", "vectors", "registers", "memory", "formula", "series")
+MODULES += ("exponentials", "angles", "powers", "numbers", "functions")
+MODULES += ("products", "team", "__init__")
 """The prelude's modules, each behind those that it imports from."""
 
 

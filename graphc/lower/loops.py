@@ -35,7 +35,9 @@ class _Writer(Page):
 
     def kernel(self) -> Kernel:
         """Arguments, places, loops, results."""
-        body = sectioned(sunk(self.block(self.nest.block, 0)))
+        places = _places(self)
+        state = {name for name, place in places.items() if place.arena == "state"}
+        body = sectioned(sunk(self.block(self.nest.block, 0), state))
         views = _views(self)
         body = [Remark(), *body] if views else body
         returned = [r for r in self.part.results if r.returned]
@@ -43,7 +45,7 @@ class _Writer(Page):
         body += [Return(exprs)] if exprs else []
         return Kernel(
             self.part.name, "", self._params(), (*views, *body), tuple(r.name for r in returned),
-            _places(self),
+            places,
         )  # fmt: skip
 
     def _result(self, node: Node) -> Expr:

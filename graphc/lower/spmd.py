@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from graphc.expr import Binary, Call, Expr, Item, Name, Number
+from graphc.expr import Binary, Call, Expr, Name, Number
 from graphc.kernel import (
     Add,
     If,
@@ -24,9 +24,9 @@ from graphc.kernel import (
     Run,
     Stmt,
     Store,
-    While,
 )
 from graphc.lower.cost import PRODUCTS, is_large, operations, value
+from graphc.lower.edits import ME, ZERO, alone, ending, grouped, number, renamed, shifted
 from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
 from graphc.lower.parts import mapped, rebuilt
 from graphc.lower.touch import Touch, flat, touches
@@ -39,7 +39,7 @@ WORTH_A_TEAM = 60_000
 """A kernel of fewer operations than this in its shared loops stays on one thread."""
 
 Fresh = Callable[[str], str]
-ME, TEAM, MINE, ZERO = Name("me"), Name("team"), Name("mine"), Number(0, "i64")
+TEAM, MINE = Name("team"), Name("mine")
 BARRIER = Run(Call("barrier", (TEAM, ME)))
 RESULT = "of this thread's rows"
 
@@ -90,9 +90,18 @@ class _Spreader:
             STATEMENTS.get(type(stmt), _Spreader._scalar)(self, stmt)
         if not isinstance(self.kernel.body[-1], Return):
             self._wait()
-        params = (Param("me", "size", "i64"), Param("team", "array", "i64", 1), *self.kernel.params)
-        body = _grouped([*self._head(), *self.lines])
+        params = (Param("me", "size", "i64"), Param("team", "array", "i64", 1), *self._params())
+        body = grouped([*self._head(), *self.lines])
         return Team(replace(self.kernel, params=params, body=tuple(body)), aligned(self.own))
+
+    def _params(self) -> tuple[Param, ...]:
+        """The arguments, `work` among them where a thread has something of its own."""
+        known = [p.name for p in self.kernel.params]
+        if not self.own or "work" in known:
+            return self.kernel.params
+        at = known.index("out") if "out" in known else len(known)
+        work = Param("work", "array", "u8", 1)
+        return (*self.kernel.params[:at], work, *self.kernel.params[at:])
 
     def _head(self) -> list[Stmt]:
         """Where a thread's own memory begins."""
@@ -163,7 +172,7 @@ class _Spreader:
             self._scalar(stmt)
             return
         self._touch_all(stmt, ONE)
-        self.lines.append(_alone(stmt))
+        self.lines.append(alone(stmt))
 
     def _return(self, stmt: Return) -> None:
         self._wait()
@@ -174,7 +183,7 @@ class _Spreader:
             self._product(stmt)
         else:
             self._touch_all(stmt, ONE)
-            self.lines.append(_alone(stmt))
+            self.lines.append(alone(stmt))
 
     # Products
 
@@ -188,21 +197,21 @@ class _Spreader:
 
     def _rows(self, stmt: Run, args: list[Expr]) -> None:
         share, lo, hi = self._shared(args[2], ROWS)
-        strides = [_number(args[n]) for n in (7, 9, 12)]
-        transposed = _number(args[0])
+        strides = [number(args[n]) for n in (7, 9, 12)]
+        transposed = number(args[0])
         factors = None if transposed else strides[0], None, strides[2]
         self._meet(zip(touches(stmt), factors, strict=True), share)
         args[2] = Binary("-", hi, lo)
-        args[6] = _shifted(args[6], lo, 1 if transposed else strides[0])
-        args[11] = _shifted(args[11], lo, strides[2])
+        args[6] = shifted(args[6], lo, 1 if transposed else strides[0])
+        args[11] = shifted(args[11], lo, strides[2])
         self.lines.append(replace(stmt, call=Call(stmt.call.function, tuple(args))))
 
     def _columns(self, stmt: Run, args: list[Expr]) -> None:
         share, lo, hi = self._shared(args[3], 16)
         self._meet(((t, None) for t in touches(stmt)), share)
         args[3] = Binary("-", hi, lo)
-        args[8] = _shifted(args[8], lo, _number(args[9]) if _number(args[1]) else 1)
-        args[11] = _shifted(args[11], lo, 1)
+        args[8] = shifted(args[8], lo, number(args[9]) if number(args[1]) else 1)
+        args[11] = shifted(args[11], lo, 1)
         self.lines.append(replace(stmt, call=Call(stmt.call.function, tuple(args))))
 
     def _shared(self, extent: Expr, grain: int) -> tuple[Share, Name, Name]:
@@ -236,7 +245,7 @@ class _Spreader:
         leaves = any(isinstance(s, Return) for s in flat(stmt.body))
         stores = any(t.writes and not self._is_own(t.buffer) for t in touches(stmt)) and not leaves
         self._touch_all(stmt, ONE if stores else ALL)
-        self.lines.append(_alone(stmt) if stores else stmt)
+        self.lines.append(alone(stmt) if stores else stmt)
         for name in scalars if stores else ():
             told = Call("select", (Binary("==", ME, ZERO), Name(name), self.starts[name]))
             self.partial[name] = "total"
@@ -281,19 +290,19 @@ class _Spreader:
         )
         inner = line.body[0] if isinstance(line, If) and len(line.body) == 1 else None
         fills = isinstance(inner, Run) and inner.call.function == "fill"
-        return inner if fills and line == _alone(inner) else None  # type: ignore[arg-type, return-value]
+        return inner if fills and line == alone(inner) else None  # type: ignore[arg-type, return-value]
 
     def _split(self, stmt: Loop, sums: list[str], scalars: Mapping[str, str]) -> None:
         shared = self._bounds_of(stmt)
         share, lo, hi, scale = shared
         mine = {buffer: self._own_sum(buffer) for buffer in sums}
         names = {buffer: own for buffer, (own, _) in mine.items()}
-        body = tuple(_renamed(s, names) for s in stmt.body)
+        body = tuple(renamed(s, names) for s in stmt.body)
         found = [t for t in touches(stmt) if t.buffer not in mine]
         factors = [t.factor(stmt.index) for t in found]
         scaled = [None if f is None else f * scale for f in factors]
         self._meet(zip(found, scaled, strict=True), share)
-        body = tuple(_ending(s, stmt.hi, hi) for s in body)
+        body = tuple(ending(s, stmt.hi, hi) for s in body)
         self.lines.append(Loop(stmt.index, lo, hi, stmt.step, body))
         for name, op in scalars.items():
             self.partial[name] = TOTALS[op]
@@ -324,7 +333,7 @@ class _Spreader:
         self.own += aligned(place.nbytes)
         clear = self._cleared(buffer)
         assert clear is not None
-        self.lines.remove(_alone(clear))
+        self.lines.remove(alone(clear))
         start = Call("fill", (Name(name), *clear.call.args[1:]))
         self.lines.append(replace(clear, call=start))
         return name, clear.call.args[1]
@@ -376,57 +385,6 @@ def _joiner(name: str, stmt: Stmt) -> str:
     if isinstance(e, Call) and e.args and e.args[0] == Name(name):
         return e.function
     return "?"
-
-
-def _number(e: Expr) -> int:
-    assert isinstance(e, Number)
-    return int(e.value)
-
-
-def _shifted(pointer: Expr, by: Name, stride: int) -> Expr:
-    """A pointer so many rows on."""
-    step = by * Number(stride, "i64") if stride != 1 else by
-    if isinstance(pointer, Call) and pointer.function == "shift":
-        return Call("shift", (pointer.args[0], Binary("+", pointer.args[1], step)))
-    return Call("shift", (pointer, step))
-
-
-def _alone(stmt: Stmt) -> If:
-    return If(Binary("==", ME, ZERO), (stmt,))
-
-
-def _grouped(lines: list[Stmt]) -> list[Stmt]:
-    """Neighbouring lines of thread 0 under one condition."""
-    found: list[Stmt] = []
-    for line in lines:
-        last = found[-1] if found else None
-        if isinstance(line, If) and isinstance(last, If) and line.condition == last.condition:
-            found[-1] = replace(last, body=last.body + line.body)
-        else:
-            found.append(line)
-    return found
-
-
-def _ending(stmt: Stmt, whole: Expr, end: Expr) -> Stmt:
-    """A line of a loop that counts what is left, up to where the thread's share ends."""
-    if isinstance(stmt, Let) and stmt.names == ("left",):
-        return mapped(stmt, lambda e: rebuilt(e, lambda part: end if part == whole else None))
-    return stmt
-
-
-def _renamed(stmt: Stmt, names: Mapping[str, str]) -> Stmt:
-    """The statement with other buffers."""
-
-    def change(e: Expr) -> Expr | None:
-        if isinstance(e, Name) and e.text in names:
-            return Name(names[e.text])
-        if isinstance(e, Item) and e.buffer in names:
-            return Item(names[e.buffer], rebuilt(e.index, change))
-        return None
-
-    if isinstance(stmt, (Loop, If, While)):
-        stmt = replace(stmt, body=tuple(_renamed(s, names) for s in stmt.body))
-    return mapped(stmt, lambda e: rebuilt(e, change))
 
 
 def _as_is(spreader: _Spreader, stmt: Stmt) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,7 @@ def view(
     arena: np.ndarray, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> np.ndarray:
     """An array of this shape at an offset of an arena."""
-    count = int(np.prod(shape, dtype=np.int64))
-    return arena[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
+    return arena[offset : offset + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
 
 
 class State(MutableMapping[str, Any]):

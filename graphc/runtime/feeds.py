@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, FeedError, ShapeError
 from graphc.graph import Node
+from graphc.place import caller
 from graphc.types import Size, bind, bind_shape, shape_text
 
 
@@ -81,11 +83,11 @@ class Door:
         )
 
     def _array(self, node: Node, name: str, value: Any) -> np.ndarray:
-        array = self._cast(node, name, value)
-        if array.ndim != node.ndim or any(
-            isinstance(d, int) and d != n for d, n in zip(node.shape, array.shape, strict=True)
+        array, shape = self._cast(node, name, value), node.shape
+        if array.ndim != len(shape) or any(
+            isinstance(d, int) and d != n for d, n in zip(shape, array.shape, strict=True)
         ):
-            declared, fed = shape_text(node.shape), shape_text(array.shape)
+            declared, fed = shape_text(shape), shape_text(array.shape)
             raise ShapeError(
                 f"input {name!r} is declared {declared} but was fed an array of shape {fed}",
                 subject=_at(node), code="G304",
@@ -97,7 +99,7 @@ class Door:
         if isinstance(value, np.ndarray) and value.dtype == wanted:
             return value
         try:
-            array = np.asarray(value)
+            array = np.asarray(_weak(value, wanted))
         except ValueError:
             raise DTypeError(
                 f"input {name!r} was fed what is not a regular array of numbers", code="G203"
@@ -116,19 +118,25 @@ class Door:
         self, name: str, array: np.ndarray, wanted: np.dtype[Any], strong: bool
     ) -> np.ndarray:
         cast = array.astype(wanted)
-        if wanted.kind in "iu" and not np.array_equal(cast, array):
+        if wanted.kind in "iu" and not (cast == array).all():
             raise DTypeError(
                 f"input {name!r} is {wanted}, which cannot hold every value that was fed",
                 code="G203",
             )
         if strong and name not in self.said and array.dtype.kind == "f" and array.ndim:
             self.said.add(name)
-            warnings.warn(
-                f"input {name!r} is {wanted} but is fed {array.dtype}: "
-                f"each call casts {array.nbytes} bytes",
-                stacklevel=6,
-            )
+            cost = f"each call casts {array.nbytes} bytes"
+            told = f"input {name!r} is {wanted} but is fed {array.dtype}: {cost}"
+            warnings.warn_explicit(told, UserWarning, *caller())
         return cast
+
+
+def _weak(value: Any, wanted: np.dtype[Any]) -> Any:
+    """The value, or as a float where it is an integer of Python's that no type of NumPy's holds."""
+    if type(value) is int and wanted.kind == "f" and value.bit_length() > 63:
+        with suppress(OverflowError):
+            return float(value)
+    return value
 
 
 def _may_cast(array: np.ndarray, wanted: np.dtype[Any]) -> bool:

@@ -38,6 +38,7 @@ class Object:
     key: str
     name: str
     wrapper: str  # the symbol that Python calls
+    native: str  # the symbol behind it
     environments: tuple[str, ...]  # variables that must point to a Numba environment
     needs: tuple[str, ...]  # symbols defined elsewhere
     code: bytes
@@ -54,6 +55,14 @@ class Object:
         facts = json.loads(line)
         facts |= {field: tuple(facts[field]) for field in ("environments", "needs")}
         return cls(**facts, code=code)
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A compiled function: what Python calls, and the address of the machine code behind it."""
+
+    function: Callable[..., Any]
+    address: int = 0
 
 
 class _Environment:
@@ -103,13 +112,14 @@ def harvest(key: str, result: Any) -> Object | None:
         key=key,
         name=result.fndesc.qualname,
         wrapper=result.fndesc.llvm_cpython_wrapper_name,
+        native=result.fndesc.llvm_func_name,
         environments=environments,
         needs=tuple(name for name in outside if not name.startswith("llvm.")),
         code=result.library._get_compiled_object(),
     )
 
 
-def link(stored: Object, libraries: Iterable[str] = ()) -> Callable[..., Any] | None:
+def link(stored: Object, libraries: Iterable[str] = ()) -> Linked | None:
     """Make a callable of object code, or None where one of its symbols has no address.
 
     `libraries` are shared libraries that may be loaded for symbols that are not there yet.
@@ -125,7 +135,8 @@ def link(stored: Object, libraries: Iterable[str] = ()) -> Callable[..., Any] | 
         ctypes.c_void_p.from_address(place).value = id(environment)
     address = engine.get_function_address(stored.wrapper)
     method = _MethodDef(stored.name.encode(), address, METH_VARARGS_AND_KEYWORDS, None)
-    return _callable(_Alive(engine, environment, method))
+    native = engine.get_function_address(stored.native)
+    return Linked(_callable(_Alive(engine, environment, method)), native)
 
 
 def _environments(module: Any) -> tuple[str, ...]:

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from graphc.runtime import store
-from graphc.runtime.link import Object, harvest, link
+from graphc.runtime.link import Linked, Object, harvest, link
 
 Function = Callable[..., Any]
 
-FORMAT = "1"  # part of every key: other than this, no stored code is used
+FORMAT = "2"  # part of every key: other than this, no stored code is used
 LONGEST_NAME = 60  # of what a user named, in a file's name
 WITHOUT_EFFECT = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"}
 
@@ -54,7 +54,7 @@ class Loaded:
         self.prelude = prelude
         self.libraries = libraries
         self.path = store.put_text(f"{self.name}.py", text)
-        self._functions: dict[tuple[str, str], Function] = {}
+        self._functions: dict[tuple[str, str], Linked] = {}
         self._results: dict[tuple[str, str], Any] = {}
         found = _PRELUDE.search(text)
         self._prelude_name = found[1] if found else None
@@ -80,6 +80,16 @@ class Loaded:
         It takes arguments by position, of exactly the types in `signature`, and does not check
         arrays: one of another dtype or layout is misread.
         """
+        return self.linked(name, signature).function
+
+    def address(self, name: str, signature: str) -> int:
+        """Return where the machine code of one function is: called as Numba calls, with places for
+        the result and an exception first.
+        """
+        return self.linked(name, signature).address
+
+    def linked(self, name: str, signature: str) -> Linked:
+        """Return one function compiled, from the cache if it is there."""
         known = self._functions.get((name, signature))
         if known is not None:
             return known
@@ -101,14 +111,14 @@ class Loaded:
         """Return the assembly of one function, compiled now if the cache had it."""
         return str(self._compiled(name, signature).library.get_asm_str())
 
-    def _entry(self, name: str, signature: str) -> Function:
-        if _jit_disabled():
-            return self.plain(name)
+    def _entry(self, name: str, signature: str) -> Linked:
+        if jit_disabled():
+            return Linked(self.plain(name))
         key = _digest(self.key, name, signature, _machine(), *_settings())
         file = f"{self.name}.{name[:LONGEST_NAME]}.{key[:16]}.o"
         return self._stored(file, key) or self._fresh(file, key, name, signature)
 
-    def _stored(self, file: str, key: str) -> Function | None:
+    def _stored(self, file: str, key: str) -> Linked | None:
         """Link what the cache has; whatever is wrong with it, the function is compiled again."""
         try:
             content = store.get_object(file)
@@ -119,21 +129,21 @@ class Loaded:
         except Exception:
             return None
 
-    def _linked_late(self, found: Object) -> Function | None:
+    def _linked_late(self, found: Object) -> Linked | None:
         """Link again with every symbol that Numba and the prelude define when they are imported."""
         from numba.core.registry import cpu_target
 
         _ = self.module, cpu_target.target_context  # a look at either imports and registers
         return link(found)
 
-    def _fresh(self, file: str, key: str, name: str, signature: str) -> Function:
+    def _fresh(self, file: str, key: str, name: str, signature: str) -> Linked:
         result = self._compiled(name, signature)
         with suppress(Exception):  # what cannot be stored is compiled again next time
             harvested = harvest(key, result)
             if harvested is not None:
                 store.put_object(file, harvested.pack())
-        function: Function = result.entry_point
-        return function
+        address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+        return Linked(result.entry_point, address)
 
     def _compiled(self, name: str, signature: str) -> Any:
         """Numba's CompileResult for one function, compiled once a process."""
@@ -230,7 +240,8 @@ def _settings() -> list[str]:
     return [f"{name}={os.environ[name]}" for name in sorted(names)]
 
 
-def _jit_disabled() -> bool:
+def jit_disabled() -> bool:
+    """Whether NUMBA_DISABLE_JIT is set."""
     if "numba" in sys.modules:
         from numba import config
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.emit.module import Emitted
 from graphc.errors import UsageError
+from graphc.graph import EMPTY
 from graphc.joint import Fired, Joint
 from graphc.plan.plan import Plan
 from graphc.runtime.arena import State
 from graphc.runtime.dump import written
 from graphc.runtime.feeds import Door
+from graphc.runtime.profile import Profile, profiled
+from graphc.runtime.report import report
 from graphc.trace import Trace, trace
 
 if TYPE_CHECKING:
@@ -24,13 +27,18 @@ if TYPE_CHECKING:
 class Looks:
     """What can be seen of a program, which itself says what its latest specialisation is.
 
-    `after` has the graph as each pass left it, by the pass's name; `fired` what was rewritten.
+    `after` has the graph as each pass left it, by the pass's name; `fired` what was rewritten;
+    `timed` gives a specialisation with the clock read between its statements; `seconds` what each
+    pass took.
     """
 
     door: Door
     after: Mapping[str, Joint]
     fired: tuple[Fired, ...]
     weave: Callable[[Plan], Emitted] | None
+    timed: Callable[[Special], Special]
+    seconds: Mapping[str, float] = EMPTY
+    form: str = ""
     _state: State
     _main: str
 
@@ -75,6 +83,22 @@ class Looks:
         arrays = self.door.arrays({**(feeds or {}), **named})
         joint = self.after.get("differentiate") or self.after["take"]
         return trace(joint, {**self._state, **arrays})
+
+    def profile(
+        self, feeds: Mapping[str, Any] | None = None, /, *, repeats: int = 20, **named: Any
+    ) -> Profile:
+        """Where the time of a call with these inputs goes, stage by stage, the median of `repeats`
+        calls; params and state are as before when it is done.
+
+        Its rows have time, operations, bytes and the share of the machine's limit that is reached.
+        The first profile compiles the kernel with the clock in it, and measures the machine.
+        Raises what a call raises, and UsageError for a number of repeats below 1.
+        """
+        return profiled(self, {**(feeds or {}), **named}, repeats)
+
+    def report(self) -> str:
+        """What the compiler did, on one page: kernels, products, memory, rewrites, the module."""
+        return report(self._latest, self.fired, self.seconds, self.form)
 
     def dump(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write everything there is to see into a folder; the paths.

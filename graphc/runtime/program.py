@@ -9,76 +9,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from graphc.emit.module import Emitted
 from graphc.errors import GraphError, UsageError
-from graphc.graph import CONST, EMPTY
+from graphc.graph import EMPTY
 from graphc.joint import Fired, Joint
 from graphc.plan.plan import Part, Plan
 from graphc.runtime.arena import State, block, view
+from graphc.runtime.desk import Kernel
 from graphc.runtime.feeds import Door
 from graphc.runtime.finite import Guard
-from graphc.runtime.load import Loaded
 from graphc.runtime.look import Looks
 from graphc.runtime.sentences import Row, compiled_again, out_of_range
-from graphc.runtime.straight import straight
+from graphc.runtime.shortcut import Shortcut
+from graphc.runtime.special import Shape, Special, constants
 from graphc.types import bind_shape
-
-
-@dataclass
-class Special:
-    """One specialisation: a plan for these sizes, its module, and entry points as they are
-    compiled.
-    """
-
-    plan: Plan
-    emitted: Emitted
-    loaded: Loaded
-    jit: bool
-    data: np.ndarray
-    entries: dict[str, Callable[..., Any]] = field(default_factory=dict)
-
-    def entry(self, name: str) -> Callable[..., Any]:
-        """The compiled function of that name, or the plain one."""
-        if name not in self.entries:
-            door = self.emitted.doors[name]
-            self.entries[name] = (
-                self.loaded.function(door.name, door.signature)
-                if self.jit
-                else _quiet(self.loaded.plain(door.name))
-            )
-        return self.entries[name]
-
-    def fits(self, sizes: Mapping[str, int]) -> bool:
-        """Whether data of these sizes run without compiling: fixed sizes equal, the others within
-        capacity.
-        """
-        bound = self.plan.sizes.bound
-        return all(
-            n <= bound[name] if name in self.plan.sizes.running else n == bound[name]
-            for name, n in sizes.items()
-        )
-
-
-def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
-    def run(*args: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*args)
-
-    return run
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a program gives back: outputs in order (alone for a single one), gradients by name."""
-
-    outputs: tuple[str, ...]
-    gradients: tuple[str, ...]
-    single: bool
 
 
 class Program(Looks):
@@ -102,7 +51,8 @@ class Program(Looks):
         self._specials: list[Special] = []
         self._local = threading.local()
         self._lock = threading.RLock()
-        self._fast: Callable[..., Any] | None = None
+        self.shortcut = Shortcut(door, shape, self._careful)
+        self.shortcut.owners.append(self)
         self.guard: Guard | None = None
         self.after: Mapping[str, Joint] = {}
         self.fired: tuple[Fired, ...] = ()
@@ -119,15 +69,29 @@ class Program(Looks):
         Raises FeedError, DTypeError, ShapeError for what is fed, LabelError for an index out of
         range.
         """
-        fast = self._fast
-        if fast is not None and feeds is None and (answer := fast(named)) is not None:
+        return self._careful(feeds, named)
+
+    def answers(self, owner: Any, lock: AbstractContextManager[Any]) -> None:
+        """Calls of `owner` are calls of this program from now on, one at a time."""
+        self.shortcut.owners.append(owner)
+        self.shortcut.lock = lock
+
+    def _careful(self, feeds: Mapping[str, Any] | None, named: Mapping[str, Any]) -> Any:
+        """The answer to any call, or the error that says what is wrong with it."""
+        with self.shortcut.lock or nullcontext():
+            arrays = self.door.arrays(self._merged(feeds, named))
+            answer = self.shortcut.direct(**arrays)
+            if answer is None:
+                special, values = self._run(self._main, arrays)
+                answer = self._packed(values)
+                self._hurry(special)
             return answer
-        return self._packed(self._run(self._main, self._merged(feeds, named)))
 
     def forward(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
         """The forward sweep alone; its tape is this thread's until its next forward."""
         self._local.tape = None  # a sweep that fails has written over it
-        values = self._run("forward", self._merged(feeds, named), tape=True)
+        arrays = self.door.arrays(self._merged(feeds, named))
+        _, values = self._run("forward", arrays, tape=True)
         return self._outputs(values)
 
     def backward(self, upstream: float = 1.0) -> dict[str, Any]:
@@ -152,14 +116,15 @@ class Program(Looks):
             raise UsageError("feeds are given by keyword, or as one mapping of names to arrays")
         return {**feeds, **named}
 
-    def _run(self, part: str, feeds: Mapping[str, Any], tape: bool = False) -> list[Any]:
-        arrays = self.door.arrays(feeds)
+    def _run(
+        self, part: str, arrays: Mapping[str, np.ndarray], tape: bool = False
+    ) -> tuple[Special, list[Any]]:
         sizes = self.door.sizes(arrays)
         special = self.special(sizes)
         values = self.call(special, part, arrays, sizes)
         if tape:
             self._local.tape = special, arrays, sizes
-        return values
+        return special, values
 
     def call(
         self,
@@ -198,7 +163,7 @@ class Program(Looks):
         made = self._arguments(special, arrays, sizes)
         made.update(more)
         returned = entry(*(made[p.name] for p in special.emitted.doors[part].params))
-        self._check(special, made, row)
+        self._check(special, made["work"], row)
         return returned, made.get("out")
 
     def _arguments(
@@ -230,12 +195,12 @@ class Program(Looks):
         """This thread's work arena for a specialisation."""
         owned = self._local.__dict__.setdefault("work", {})
         if id(special) not in owned:
-            owned[id(special)] = block(special.plan.work_bytes)
+            owned[id(special)] = block(special.work_bytes)
         return owned[id(special)]
 
-    def _check(self, special: Special, made: Mapping[str, Any], row: Row | None) -> None:
+    def _check(self, special: Special, work: np.ndarray, row: Row | None = None) -> None:
         """Raise LabelError when a kernel has left because an index was out of range."""
-        fault = made["work"][:24].view(np.int64)
+        fault = work[:24].view(np.int64)
         if not fault[0]:
             return
         number, position, value = (int(f) for f in fault)
@@ -293,26 +258,23 @@ class Program(Looks):
             self._specials.insert(0, made)
         if used:
             compiled_again(used[0].plan.sizes, sizes, made.plan.sizes)
-        self._hurry(made)
         return made
 
     def _hurry(self, special: Special) -> None:
-        """Scalars in, scalars out: calls may go straight to the compiled function."""
-        plan = special.plan
-        part = plan.parts[self._main]
-        plain = not plan.sizes.names and not plan.feed and not plan.checks and not plan.out_bytes
-        plain = plain and self.guard is None
-        door = special.emitted.doors[self._main]
-        order = [p.name for p in door.params]
-        idents = {special.emitted.inputs[n]: n for n in part.inputs}
-        if plain and special.jit and order and all(p.kind == "scalar" for p in door.params):
-            floats = all(p.dtype in ("f64", "f32") for p in door.params)
-            if floats and [idents[o].name for o in order] == self.door.read:
-                self._fast = straight(
-                    special.entry(self._main), self.door.read, len(self._shape.outputs),
-                    self._shape.single,
-                    self._shape.gradients,
-                )  # fmt: skip
+        """Calls like the one that went well take the short way from now on, where there is one."""
+        if special.jit and self.guard is None:
+            with self._lock:
+                self.shortcut.open(special, lambda: self._kernel(special))
+
+    def _kernel(self, special: Special) -> Kernel:
+        """What a call runs, with all that its calls have in common."""
+        plan, arenas = special.plan, {"state": self._state.bytes, "data": special.data}
+        return Kernel(
+            special.entry(self._main), special.emitted.doors[self._main].params,
+            {node.name or "": ident for node, ident in special.emitted.inputs.items()},
+            special.emitted.sizes, plan.parts[self._main].results, plan, arenas,
+            lambda: self.workspace(special), lambda work: self._check(special, work),
+        )  # fmt: skip
 
     @property
     def _parts(self) -> Mapping[str, Part]:
@@ -336,15 +298,6 @@ def _number(value: Any) -> Any:
 
 
 DEFAULT_SIZE = 64
-
-
-def constants(plan: Plan) -> np.ndarray:
-    """The data arena: constants with axes."""
-    data = block(plan.data_bytes)
-    for node, slot in plan.data.items():
-        assert node.op is CONST
-        view(data, slot.offset, node.value.dtype, node.value.shape)[...] = node.value
-    return data
 
 
 __all__ = ["GraphError", "Program", "Shape", "Special", "constants"]

@@ -182,6 +182,7 @@ class Step:
         self._counter = f"{scope}.{COUNTER}"
         self._random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
         self._lock = threading.RLock()
+        program.answers(self, self._lock)
 
     # Training
 
@@ -191,8 +192,7 @@ class Step:
         Raises FeedError, DTypeError, ShapeError for what is fed, and LabelError for an index out of
         range, all before anything is changed.
         """
-        with self._lock:
-            return self._program(feeds, **named)
+        return self._program(feeds, **named)
 
     def epoch(self, data: Mapping[str, Any], batch_size: int, shuffle: bool = False) -> float:
         """Train on all rows once, batch by batch in compiled code; the mean loss over the rows.

@@ -330,7 +330,8 @@ def test_the_prelude_stands_alone():
     tree = ast.parse(text.prelude())
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {getattr(node, "module", None) or node.names[0].name for node in imports}
-    allowed = {"os", "collections", "glob", "operator", "typing", "llvmlite", "numpy", "numba"}
+    allowed = {"collections", "contextlib", "dataclasses", "functools", "glob", "math", "operator"}
+    allowed |= {"os", "platform", "sys", "typing", "llvmlite", "numpy", "numba"}
     assert {name.split(".")[0] for name in names} <= allowed
 
 

@@ -70,7 +70,8 @@ PAGES = {
 
 @pytest.fixture(autouse=True)
 def _registers_of_avx2(monkeypatch):
-    """The pages are the same on every machine."""
+    """The pages are the same on every machine: AVX2, and more than one core."""
+    monkeypatch.setattr(sys.modules["graphc.compile"], "thread_count", lambda wanted: wanted or 2)
     monkeypatch.setattr(sys.modules["graphc.compile"], "register_bytes", lambda: 32)
 
 

@@ -14,22 +14,25 @@
 from math import inf, nan
 
 from graphc_prelude import (
-    FLAGS, absolute, at_f32, at_f64, at_i64, at_u8, count8, exp, f32, f64, gather_rows, gemm, i64,
-    keep, log, max_lanes, maximum, njit, outside, part8, ptr, report, select, shift, splat8,
-    store_part, sum_lanes, to_f32, to_f64,
+    FLAGS, absolute, at_f32, at_f64, at_i64, at_u8, barrier, count8, exp, f32, f64, gather_rows,
+    gemm, give_back, given_at_f32, given_at_i64, given_at_u8, given_i64, i64, keep, log, max_lanes,
+    maximum, njit, outside, part, part8, ptr, report, returned_f64, select, send, shift, splat8,
+    store_part, sum_lanes, to_f32, to_f64, total,
 )
 
 
 @njit(**FLAGS)
-def step(batch, X, y, state, work):
+def step(me, team, batch, X, y, state, work):
     """One training step: both sweeps and the update of state."""
+    own = 64                                       # bytes of a thread's own
+    mine = shift(work, 84096 + me*own)
     W1 = at_f32(state, 0)                          # f32[784,100]
     W2 = at_f32(state, 313600)                     # f32[100,10]
     optimizer_lr = at_f64(state, 317632)           # f64
     optimizer_steps = at_i64(state, 317696)        # i64
     matmul_X = Z1 = d_matmul_X = at_f32(work, 64)  # f32[batch,100]
     scores = d_Z1 = at_f32(work, 40064)            # f32[batch,10]
-    exp_scores = at_f32(work, 44096)               # f32[10]
+    exp_scores = at_f32(mine, 0)                   # f32[10]
     d_scores = at_f32(work, 80064)                 # f32[batch,10]
 
     # forward sweep
@@ -38,17 +41,22 @@ def step(batch, X, y, state, work):
     if bad >= 0:
         report(work, 1, bad, i64(y[bad]))
         return nan
-    optimizer_steps[0] += 1                                   # u
-    gemm(0, 0, batch, 100, 784, f32(1), X, 784, W1, 100, f32(0), matmul_X, 100)  # (1)  X @ W1
-    for i in range(0, batch * 100, 8):
-        left = batch * 100 - i
+    batch_lo = part(team, me, batch, 12)
+    batch_hi = part(team, me + 1, batch, 12)
+    # (1)  X @ W1
+    gemm(0, 0, batch_hi - batch_lo, 100, 784, f32(1), shift(X, batch_lo*784), 784, W1, 100, f32(0),
+        shift(matmul_X, batch_lo*100), 100)
+    for i in range(batch_lo * 100, batch_hi * 100, 8):
+        left = batch_hi * 100 - i
         store_part(Z1, i, maximum(part8(matmul_X, i, left), f32(0)), left)  # (2)  Z1 = relu(X @ W1)
-    gemm(0, 0, batch, 10, 100, f32(1), Z1, 100, W2, 10, f32(0), scores, 10)  # (3)  scores = Z1 @ W2
+    # (3)  scores = Z1 @ W2
+    gemm(0, 0, batch_hi - batch_lo, 10, 100, f32(1), shift(Z1, batch_lo*100), 100, W2, 10, f32(0),
+        shift(scores, batch_lo*10), 10)
     sum_scores = 0.0                                          # (4)
     # d(4)  loss = cross_entropy(scores, y)
     d_loss = f32(1)
     share = d_loss / count                                    # d(4)
-    for i in range(batch):
+    for i in range(batch_lo, batch_hi):
         max_scores_lanes = splat8(f32(-inf))                  # (4)
         for j in range(0, 10, 8):
             left = 10 - j
@@ -70,19 +78,35 @@ def step(batch, X, y, state, work):
             left = 10 - j
             d_scores_j = (part8(exp_scores, j, left) / f32(total_scores) - to_f32(astype_y == count8(j))) * share  # d(4)
             store_part(d_scores, i*10 + j, d_scores_j, left)  # d(4)
+    sum_scores = total(team, me, 0, sum_scores)
     loss = f32(sum_scores) / count                            # (4)
 
     # backward sweep, last stage first
     # d(3)  scores = Z1 @ W2
-    gemm(0, 1, batch, 100, 10, f32(1), d_scores, 10, W2, 10, f32(0), d_Z1, 100)
+    gemm(0, 1, batch_hi - batch_lo, 100, 10, f32(1), shift(d_scores, batch_lo*10), 10, W2, 10,
+        f32(0), shift(d_Z1, batch_lo*100), 100)
     lr = f32(optimizer_lr[0])                          # u
+    rows_lo = part(team, me, 100, 12)
+    rows_hi = part(team, me + 1, 100, 12)
+    barrier(team, me)
     # d(3) u  W2 -= lr * d_W2
-    gemm(1, 0, 100, 10, batch, -lr, Z1, 100, d_scores, 10, f32(1), W2, 10)
-    for i in range(0, batch * 100, 8):
-        left = batch * 100 - i
+    gemm(1, 0, rows_hi - rows_lo, 10, batch, -lr, shift(Z1, rows_lo), 100, d_scores, 10, f32(1),
+        shift(W2, rows_lo*10), 10)
+    barrier(team, me)
+    for i in range(batch_lo * 100, batch_hi * 100, 8):
+        left = batch_hi * 100 - i
         # d(2)  Z1 = relu(X @ W1)
         d_matmul_X_i = select(part8(Z1, i, left) > f32(0), part8(d_Z1, i, left), f32(0))
         store_part(d_matmul_X, i, d_matmul_X_i, left)  # d(2)
+    rows_lo2 = part(team, me, 784, 12)
+    rows_hi2 = part(team, me + 1, 784, 12)
+    barrier(team, me)
     # d(1) u  W1 -= lr * d_W1
-    gemm(1, 0, 784, 100, batch, -lr, X, 784, d_matmul_X, 100, f32(1), W1, 100)
+    gemm(1, 0, rows_hi2 - rows_lo2, 100, batch, -lr, shift(X, rows_lo2), 784, d_matmul_X, 100,
+        f32(1), shift(W1, rows_lo2*100), 100)
+
+    # update
+    if me == 0:
+        optimizer_steps[0] += 1  # u
+    barrier(team, me)
     return loss

@@ -38,7 +38,6 @@ def step(batch, X, y, state, work):
     if bad >= 0:
         report(work, 1, bad, i64(y[bad]))
         return nan
-    optimizer_steps[0] += 1                                     # u
     gemm(0, 0, batch, 100, 784, f32(1), X, 784, W1, 100, f32(0), matmul_X, 100)  # (1)  X @ W1
     for i in range(batch):
         for j in range(100):
@@ -78,4 +77,7 @@ def step(batch, X, y, state, work):
             d_matmul_X[i*100 + j] = select(Z1[i*100 + j] > f32(0), d_Z1[i*100 + j], f32(0))
     # d(1) u  W1 -= lr * d_W1
     gemm(1, 0, 784, 100, batch, -lr, X, 784, d_matmul_X, 100, f32(1), W1, 100)
+
+    # update
+    optimizer_steps[0] += 1  # u
     return loss

@@ -238,7 +238,7 @@ def test_sound_object_of_another_function_is_not_used(monkeypatch):
 
 def test_object_that_needs_an_unknown_symbol_is_not_linked(monkeypatch):
     stored = Object.unpack(store.get_object(warm(monkeypatch).name))
-    assert link(stored)(2.0) == pytest.approx(expected(2.0))
+    assert link(stored).function(2.0) == pytest.approx(expected(2.0))
     assert link(Object(**{**vars(stored), "needs": ("graphc_is_not_a_symbol",)})) is None
 
 

@@ -8,7 +8,7 @@ with pi / 2 in three parts; larger ones are left to the C library, in a branch o
 from math import pi
 from typing import NamedTuple
 
-from .formula import Real, absolute_of, fused, estrin, where_rare
+from .formula import Real, absolute_of, fused, polynomial, where_rare
 from .jit import Builder, Value
 from .series import COS, FORMAT, HALF_PI, HUGE, SIN
 
@@ -29,8 +29,8 @@ def _turned(size: Real) -> Turned:
     n = t - magic
     r = fused(n, -third, fused(n, -second, fused(n, -first, size)))
     z = r * r
-    sin = fused(r * z, estrin(z, SIN[r.width]), r)
-    cos = fused(z * z, estrin(z, COS[r.width]), fused(z, -0.5, 1.0))
+    sin = fused(r * z, polynomial(z, SIN[r.width]), r)
+    cos = fused(z * z, polynomial(z, COS[r.width]), fused(z, -0.5, 1.0))
     return Turned(sin, cos, t.bits)
 
 

@@ -13,17 +13,19 @@ from .formula import (
     absolute_of,
     at_least,
     at_most,
-    estrin,
     fused,
+    polynomial,
     root_of,
+    where_rare,
     with_sign_of,
 )
 from .jit import Builder, Value
 from .series import (
-    ERF_FAR,
+    ERF_DOUBLE,
     ERF_FLAT,
-    ERF_NEAR,
+    ERF_SINGLE,
     EXP,
+    EXP2,
     EXP2_ENDS,
     EXP_ENDS,
     EXPM1_FLAT,
@@ -41,20 +43,20 @@ SMALL = {32: 2.0**-30, 64: 2.0**-60}  # f(x) = x to the last bit, for odd functi
 # Powers of e and of two
 
 
-def _turns(x: Real, factor: float, offset: int) -> tuple[Real, Real]:
+def turns(x: Real, factor: float, offset: int) -> tuple[Real, Real]:
     """x * factor rounded to n, and an integer whose low bits are those of n + offset."""
     t = fused(x, factor, FORMAT[x.width].magic + offset)
     return t - (FORMAT[x.width].magic + offset), t.bits
 
 
-def _power(exponent: Real) -> Real:
+def power_of_two(exponent: Real) -> Real:
     """2^n, a normal number, from the bits of n + bias."""
     return (exponent << FORMAT[exponent.width].mantissa).float
 
 
 def _curved(r: Real) -> Real:
     """(exp(r) - 1 - r) / r^2 for |r| < log(2) / 2."""
-    return estrin(r, EXP[r.width])
+    return polynomial(r, EXP[r.width])
 
 
 def _rest(x: Real, n: Real) -> Real:
@@ -68,23 +70,27 @@ def _grown(r: Real) -> Real:
     return fused(r * r, _curved(r), r)
 
 
+def _root_of_two(f: Real) -> Real:
+    """2^f for |f| < 1/2."""
+    return fused(f, polynomial(f, EXP2[f.width]), 1.0)
+
+
+def parts_of_power(x: Real) -> tuple[Real, Real]:
+    """2^x as 2^f and 2^n, where it is a normal number."""
+    n, exponent = turns(x, 1.0, FORMAT[x.width].bias)
+    return _root_of_two(x - n), power_of_two(exponent)
+
+
 def _scaled(y: Real, twice: Real) -> Real:
     """y 2^n from n + 2 bias, in two steps: the first one is exact, the second one may round."""
     half = twice >> 1
-    return y * _power(half) * _power(twice - half)
+    return y * power_of_two(half) * power_of_two(twice - half)
 
 
 def _exp(x: Real) -> Real:
     """e^x from where it is 0 to where it is infinite."""
-    n, twice = _turns(x, 1 / math.log(2), 2 * FORMAT[x.width].bias)
+    n, twice = turns(x, 1 / math.log(2), 2 * FORMAT[x.width].bias)
     return _scaled(_grown(_rest(x, n)) + 1.0, twice)
-
-
-def _two_to(x: Real, plus: float) -> Real:
-    """2^x + plus where 2^x is a normal number."""
-    n, exponent = _turns(x, 1.0, FORMAT[x.width].bias)
-    power = _power(exponent)
-    return fused(_grown((x - n) * math.log(2)), power, power + plus)
 
 
 def exp_build(b: Builder, v: Value) -> Value:
@@ -99,8 +105,8 @@ def exp2_build(b: Builder, v: Value) -> Value:
     x = Real(b, v)
     low, high = EXP2_ENDS[x.width]
     x = at_least(at_most(x, high), low)
-    n, twice = _turns(x, 1.0, 2 * FORMAT[x.width].bias)
-    return _scaled(_grown((x - n) * math.log(2)) + 1.0, twice).v
+    n, twice = turns(x, 1.0, 2 * FORMAT[x.width].bias)
+    return _scaled(_root_of_two(x - n), twice).v
 
 
 def expm1_build(b: Builder, v: Value) -> Value:
@@ -108,11 +114,11 @@ def expm1_build(b: Builder, v: Value) -> Value:
     x = Real(b, v)
     size = at_least(at_most(x, EXP_ENDS[x.width][1]), EXPM1_FLAT[x.width])
     high, low = LOG2[x.width]
-    n, one_less = _turns(size, 1 / math.log(2), FORMAT[x.width].bias - 1)
+    n, one_less = turns(size, 1 / math.log(2), FORMAT[x.width].bias - 1)
     above = fused(n, -high, size)
     r = fused(n, -low, above)
     grown = r + fused(r * r, _curved(r), fused(n, -low, above - r))
-    half = _power(one_less)
+    half = power_of_two(one_less)
     y = 2.0 * fused(grown, half, half - 0.5)
     return (absolute_of(x) < SMALL[x.width]).pick(x, y).v
 
@@ -120,7 +126,7 @@ def expm1_build(b: Builder, v: Value) -> Value:
 # Logarithms
 
 
-def _parted(u: Real) -> tuple[Real, Real]:
+def parted(u: Real) -> tuple[Real, Real]:
     """The bits of u 2^-k, between sqrt(1/2) and sqrt(2), and k + bias as an integer."""
     mantissa, bias = FORMAT[u.width][:2]
     least = u.of(math.sqrt(0.5)).bits
@@ -128,21 +134,21 @@ def _parted(u: Real) -> tuple[Real, Real]:
     return (above & ((1 << mantissa) - 1)) + least, above >> mantissa
 
 
-def _counted(whole: Real, offset: Real) -> Real:
+def counted(whole: Real, offset: int) -> Real:
     """An integer that is not negative as a float, less the offset."""
-    first = FORMAT[whole.width].whole
-    return (whole | offset.of(first).bits).float - (offset + first)
+    mantissa, bias, _, first, _ = FORMAT[whole.width]
+    return (whole | ((bias + mantissa) << mantissa)).float - (first + offset)
 
 
 def _log1p(f: Real) -> tuple[Real, Real]:
     """log(1 + f) as f and what is added to it."""
     if f.width == 32:
         square = f * f
-        return f, fused(square, -0.5, estrin(f, LOG_SINGLE) * (f * square))
+        return f, fused(square, -0.5, polynomial(f, LOG_SINGLE) * (f * square))
     s = f / (f + 2.0)
     half = f * f * 0.5
     z = s * s
-    return f, s * (estrin(z, LOG_DOUBLE) * z + half) - half
+    return f, s * (polynomial(z, LOG_DOUBLE) * z + half) - half
 
 
 def _logarithm(f: Real, k: Real) -> Real:
@@ -152,20 +158,18 @@ def _logarithm(f: Real, k: Real) -> Real:
     return fused(k, high, first + fused(k, low, second))
 
 
-def _known(u: Real, x: Real, y: Real) -> Real:
-    """y for positive finite u, else what the logarithm of u is, or x, which is infinite or NaN."""
-    ends = u.same(0.0).pick(u.of(-math.inf), math.nan)
-    return (u > 0.0).pick((u < math.inf).pick(y, x), (u < math.inf).pick(ends, x))
+def _is_unusual(x: Real) -> Real:
+    """Whether x is not positive, not finite or below the least normal number, by its bits."""
+    mantissa, bias = FORMAT[x.width][:2]
+    return ~((x.bits >= 1 << mantissa) & (x.bits < (2 * bias + 1) << mantissa))
 
 
 def log_build(b: Builder, v: Value) -> Value:
     """The natural logarithm."""
     x = Real(b, v)
-    mantissa, bias, _, _, least = FORMAT[x.width]
-    tiny = x < least
-    bits, exponent = _parted(tiny.pick(x * 2.0**mantissa, x))
-    k = _counted(exponent, tiny.pick(x.of(bias + mantissa), bias))
-    return _known(x, x, _logarithm(bits.float - 1.0, k)).v
+    bits, exponent = parted(x)
+    y = _logarithm(bits.float - 1.0, counted(exponent, FORMAT[x.width].bias))
+    return where_rare(_is_unusual(x), y, "log", x).v
 
 
 def log1p_build(b: Builder, v: Value) -> Value:
@@ -173,12 +177,12 @@ def log1p_build(b: Builder, v: Value) -> Value:
     x = Real(b, v)
     mantissa, bias = FORMAT[x.width][:2]
     u = x + 1.0
-    exponent = _parted(u)[1]
+    exponent = parted(u)[1]
     down = (exponent << mantissa) - (bias << mantissa)
     quarter = (x.of(4.0).bits - down).float  # four times 2^-k, a normal number for all k
     f = (x.bits - down).float + fused(quarter, 0.25, -1.0)
-    y = _logarithm(f, _counted(exponent, x.of(bias)))
-    return with_sign_of(_known(u, x, y), x).v
+    y = with_sign_of(_logarithm(f, counted(exponent, bias)), x)
+    return where_rare(_is_unusual(u), y, "log1p", x).v
 
 
 # Made of exponentials
@@ -194,9 +198,9 @@ def sigmoid_build(b: Builder, v: Value) -> Value:
     x = Real(b, v)
     low, bias = EXP_ENDS[x.width][0], FORMAT[x.width].bias
     size = -at_least(at_most(x, -low), low)
-    n, twice = _turns(size, 1 / math.log(2), 2 * bias)
+    n, twice = turns(size, 1 / math.log(2), 2 * bias)
     half = twice >> 1
-    above, up = _power(-half + 2 * bias), _power(twice - half)
+    above, up = power_of_two(-half + 2 * bias), power_of_two(twice - half)
     return (above / (fused(_grown(_rest(size, n)), up, above) + up)).v
 
 
@@ -210,28 +214,45 @@ def softplus_build(b: Builder, v: Value) -> Value:
 
 
 def tanh_build(b: Builder, v: Value) -> Value:
-    """x plus a quotient of polynomials up to 5/8, then 1 - 2 / (exp(2|x|) + 1)."""
+    """From tanh(h) by the theorem of addition, with |x| = h + n log(2): see Note [Tanh]."""
     x = Real(b, v)
     size = at_most(absolute_of(x), TANH_FLAT[x.width])
-    near, square = size < 0.625, size * size
-    above, below = (estrin(square, each) for each in TANH[x.width])
-    above = near.pick(size * square * above, -2.0)
-    below = near.pick(below, _two_to(size * (2 / math.log(2)), 1.0))
-    return with_sign_of(near.pick(size, 1.0) + above / below, x).v
+    n, root = turns(size - 0.22, 1 / math.log(2), (FORMAT[x.width].bias - 1) // 2)
+    h = _rest(size, n)
+    square = h * h
+    t = fused(h * square, polynomial(square, TANH[x.width]), h)
+    half = power_of_two(root << 1)  # of 4^n
+    base = at_most(n, 1.0)
+    y = base + (t - base) / fused(half - 0.5, t, half + 0.5)
+    return with_sign_of(y, x).v
+
+
+# The error function
 
 
 def _erf(x: Real) -> Real:
     size = at_most(absolute_of(x), ERF_FLAT[x.width])
+    return with_sign_of((_erf_single if x.width == 32 else _erf_double)(size), x)
+
+
+def _erf_single(size: Real) -> Real:
+    near, logarithm = ERF_SINGLE
+    factor, power = parts_of_power(polynomial(size, logarithm))
+    close = fused(size, polynomial(size * size, near), size)
+    return (size < 0.92).pick(close, fused(-factor, power, 1.0))
+
+
+def _erf_double(size: Real) -> Real:
     near, square = size < 1.0, size * size
-    (near_above, near_below), (above, below) = ERF_NEAR[x.width], ERF_FAR[x.width]
-    far = _two_to(square * (-1 / math.log(2)), 0.0) * estrin(size, above)
-    above = near.pick(size * estrin(square, near_above), -far)
-    below = near.pick(estrin(square, near_below), estrin(size, below))
-    return with_sign_of(near.pick(size, 1.0) + above / below, x)
+    p, q, far_p, far_q = ERF_DOUBLE
+    factor, power = parts_of_power(square * (-1 / math.log(2)))
+    above = near.pick(size * polynomial(square, p), -factor * power * polynomial(size, far_p))
+    below = near.pick(polynomial(square, q), polynomial(size, far_q))
+    return near.pick(size, 1.0) + above / below
 
 
 def erf_build(b: Builder, v: Value) -> Value:
-    """x plus a quotient of polynomials up to 1, then 1 - exp(-x^2) times one."""
+    """A polynomial or a quotient near zero, then 1 less what vanishes like exp(-x^2)."""
     return _erf(Real(b, v)).v
 
 
@@ -257,3 +278,12 @@ def rsqrt_build(b: Builder, v: Value) -> Value:
 def reciprocal_build(b: Builder, v: Value) -> Value:
     """1 / x, correctly rounded."""
     return (1.0 / Real(b, v)).v
+
+
+# Note [Tanh]
+#
+# With e^(2|x|) = 4^n e^(2h) and t = tanh(h),
+#     tanh|x| = 1 - 2 (1 - t) / ((4^n + 1) + (4^n - 1) t),
+# and t itself for n = 0, which the same quotient gives with 0 for 1. For tanh|x| < 1/2 this would
+# lose a bit, so n is 0 up to |x| = 0.56. A single quotient of polynomials, as elsewhere, is wrong
+# by five units in the last place.

@@ -113,6 +113,9 @@ class Real:
     def __xor__(self, other: Operand) -> "Real":
         return Real(self.b, self.b.xor(self.v, self.of(other).v))
 
+    def __invert__(self) -> "Real":
+        return Real(self.b, self.b.not_(self.v))
+
     def __lshift__(self, count: int) -> "Real":
         return Real(self.b, self.b.shl(self.v, self.of(count).v))
 
@@ -129,6 +132,16 @@ class Real:
     def float(self) -> "Real":
         """The float that has these bits."""
         return Real(self.b, self.b.bitcast(self.v, self.like(FLOAT_OF[self.width])))
+
+    @property
+    def double(self) -> "Real":
+        """The same number in double precision."""
+        return Real(self.b, self.b.fpext(self.v, self.like(FLOAT_OF[64])))
+
+    @property
+    def single(self) -> "Real":
+        """The number rounded to single precision."""
+        return Real(self.b, self.b.fptrunc(self.v, self.like(FLOAT_OF[32])))
 
     @property
     def sign(self) -> "Real":
@@ -164,6 +177,11 @@ def root_of(x: Real) -> Real:
     return Real(x.b, llvm("sqrt")(x.b, x.v))
 
 
+def floor_of(x: Real) -> Real:
+    """The greatest whole number that is not greater."""
+    return Real(x.b, llvm("floor")(x.b, x.v))
+
+
 def at_most(x: Real, limit: float) -> Real:
     """The smaller one; NaN stays."""
     return (x > limit).pick(x.of(limit), x)
@@ -179,53 +197,56 @@ def with_sign_of(x: Real, y: Real) -> Real:
     return (x.bits | y.sign).float
 
 
-def horner(x: Real, coefficients: Sequence[float]) -> Real:
-    """The polynomial whose constant coefficient stands first, a term behind the other."""
+def polynomial(x: Real, coefficients: Sequence[float]) -> Real:
+    """The polynomial whose constant coefficient stands first."""
+    return (_horner if len(coefficients) < 9 else _estrin)(x, coefficients)
+
+
+def _horner(x: Real, coefficients: Sequence[float]) -> Real:
+    """A term behind the other, with the fewest operations."""
     total = x.of(coefficients[-1])
     for each in reversed(coefficients[:-1]):
         total = fused(total, x, each)
     return total
 
 
-def estrin(x: Real, coefficients: Sequence[Operand]) -> Real:
-    """The same by halves, which do not wait for each other."""
-    if len(coefficients) == 1:
-        return x.of(coefficients[0])
+def _estrin(x: Real, coefficients: Sequence[Operand]) -> Real:
+    """By pairs, which do not wait for each other."""
     pairs: list[Operand] = [
         fused(x, pair[1], pair[0]) if len(pair) == 2 else pair[0]
         for pair in (coefficients[n : n + 2] for n in range(0, len(coefficients), 2))
     ]
-    return estrin(x * x, pairs) if len(pairs) > 1 else x.of(pairs[0])
+    return _estrin(x * x, pairs) if len(pairs) > 1 else x.of(pairs[0])
 
 
 # What is left to the C library
+
+
+def called(name: str, *operands: Real) -> Real:
+    """The C library's function, for all lanes in a function that stands in the module once."""
+    b, values = operands[0].b, [each.v for each in operands]
+    kind = values[0].type
+    if not isinstance(kind, ir.VectorType):
+        return Real(b, libm(name)(b, *values))
+    full_name = f"lanes.{name}.{kind.count}.{operands[0].width}"
+    function = b.module.globals.get(full_name) or _lanes(b, full_name, libm(name), values)
+    return Real(b, b.call(function, values))
 
 
 def where_rare(rare: Real, usual: Real, name: str, *operands: Real) -> Real:
     """The usual value, and in rare lanes the C library's, which is only called if there are any."""
     b, before = usual.b, usual.b.block
     with b.if_then(rare.any().v, likely=False):
-        called = Real(b, _outlined(b, name, *(each.v for each in operands)))
-        careful, behind = rare.pick(called, usual), b.block
+        careful, behind = rare.pick(called(name, *operands), usual), b.block
     result = b.phi(usual.v.type)
     result.add_incoming(usual.v, before)
     result.add_incoming(careful.v, behind)
     return Real(b, result)
 
 
-def _outlined(b: Builder, name: str, *values: Value) -> Value:
-    """A call of the C library's function for all lanes, which stands in the module only once."""
+def _lanes(b: Builder, name: str, build: Build, values: Sequence[Value]) -> Value:
     kind = values[0].type
-    if not isinstance(kind, ir.VectorType):
-        return libm(name)(b, *values)
-    called = f"lanes.{name}.{kind.count}.{WIDTH_OF[kind.element]}"
-    function = b.module.globals.get(called) or _lanes(b, called, libm(name), values)
-    return b.call(function, values)
-
-
-def _lanes(b: Builder, called: str, build: Build, values: Sequence[Value]) -> Value:
-    kind = values[0].type
-    function = ir.Function(b.module, ir.FunctionType(kind, [v.type for v in values]), called)
+    function = ir.Function(b.module, ir.FunctionType(kind, [v.type for v in values]), name)
     function.linkage = "linkonce_odr"
     for attribute in ("noinline", "nounwind"):
         function.attributes.add(attribute)

@@ -1,60 +1,92 @@
-"""Functions of real numbers."""
-# mypy: allow-untyped-calls, allow-untyped-decorators
+"""Functions of real numbers: what a program calls them, their twins, and how they are built.
 
+Their errors in units of the last place are what `python -m tools.ulp` finds.
+"""
+
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .jit import Builder, Value, constant, libm, llvm
+from .angles import cos_build, sin_build, tan_build
+from .exponentials import (
+    erf_build,
+    exp2_build,
+    exp_build,
+    expm1_build,
+    gelu_build,
+    log1p_build,
+    log_build,
+    reciprocal_build,
+    rsqrt_build,
+    sigmoid_build,
+    softplus_build,
+    sqrt_build,
+    tanh_build,
+)
+from .jit import Build, Plain, llvm
 from .numbers import of_one
 
 
-def _decay(b: Builder, v: Value) -> Value:
-    """exp(-|v|), which cannot overflow."""
-    return libm("exp")(b, b.fneg(llvm("fabs")(b, v)))
-
-
-def _sigmoid(b: Builder, v: Value) -> Value:
-    """1 / (1 + z) or z / (1 + z) with z = exp(-|v|)."""
-    one, z = constant(v.type, 1), _decay(b, v)
-    return b.fdiv(b.select(b.fcmp_ordered(">=", v, constant(v.type, 0)), one, z), b.fadd(one, z))
-
-
-def _plain_sigmoid(x: Any) -> Any:
+def plain_sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), by exp of what is not positive."""
     z = np.exp(-np.absolute(x))
-    return (
-        np.where(x >= 0, np.ones_like(z), z) / (1 + z)
-        if np.ndim(x)
-        else (1 if x >= 0 else z) / (1 + z)
-    )
+    return np.where(x >= 0, np.ones_like(z), z) / (1 + z)
 
 
-def _softplus(b: Builder, v: Value) -> Value:
-    """max(v, 0) + log1p(exp(-|v|))."""
-    return b.fadd(llvm("maximum")(b, v, constant(v.type, 0)), libm("log1p")(b, _decay(b, v)))
-
-
-def _plain_softplus(x: Any) -> Any:
+def plain_softplus(x: Any) -> Any:
+    """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|))."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
 
 
-def _reciprocal(b: Builder, v: Value) -> Value:
-    return b.fdiv(constant(v.type, 1), v)
+def plain_erf(x: Any) -> Any:
+    """The C library's error function in double precision, rounded to the type of x."""
+    kind = np.asarray(x).dtype
+    return each_erf(x).astype(kind if kind.kind == "f" else np.float64)[()]
+
+
+each_erf: Callable[..., Any] = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def plain_gelu(x: Any) -> Any:
+    """x (1 + erf(x / sqrt(2))) / 2."""
+    return x * 0.5 * (1 + plain_erf(x * math.sqrt(0.5)))
+
+
+def plain_rsqrt(x: Any) -> Any:
+    """1 / sqrt(x)."""
+    return 1 / np.sqrt(x)
+
+
+def plain_reciprocal(x: Any) -> Any:
+    """1 / x."""
+    return np.divide(1, x)
 
 
 # fmt: off
-exp        = of_one("exp",        np.exp,   libm("exp"))
-expm1      = of_one("expm1",      np.expm1, libm("expm1"))
-log        = of_one("log",        np.log,   libm("log"))
-log1p      = of_one("log1p",      np.log1p, libm("log1p"))
-sin        = of_one("sin",        np.sin,   libm("sin"))
-cos        = of_one("cos",        np.cos,   libm("cos"))
-tan        = of_one("tan",        np.tan,   libm("tan"))
-tanh       = of_one("tanh",       np.tanh,  libm("tanh"))
-sqrt       = of_one("sqrt",       np.sqrt,  llvm("sqrt"))
-floor      = of_one("floor",      np.floor, llvm("floor"))
-trunc      = of_one("trunc",      np.trunc, llvm("trunc"))
-reciprocal = of_one("reciprocal", lambda x: np.divide(1, x), _reciprocal)
-sigmoid    = of_one("sigmoid",    _plain_sigmoid,            _sigmoid)
-softplus   = of_one("softplus",   _plain_softplus,           _softplus)
+FUNCTIONS: dict[str, tuple[Plain, Build]] = {
+    "exp":        (np.exp,           exp_build),
+    "exp2":       (np.exp2,          exp2_build),
+    "expm1":      (np.expm1,         expm1_build),
+    "log":        (np.log,           log_build),
+    "log1p":      (np.log1p,         log1p_build),
+    "sin":        (np.sin,           sin_build),
+    "cos":        (np.cos,           cos_build),
+    "tan":        (np.tan,           tan_build),
+    "tanh":       (np.tanh,          tanh_build),
+    "sigmoid":    (plain_sigmoid,    sigmoid_build),
+    "softplus":   (plain_softplus,   softplus_build),
+    "erf":        (plain_erf,        erf_build),
+    "gelu":       (plain_gelu,       gelu_build),
+    "sqrt":       (np.sqrt,          sqrt_build),
+    "rsqrt":      (plain_rsqrt,      rsqrt_build),
+    "reciprocal": (plain_reciprocal, reciprocal_build),
+    "floor":      (np.floor,         llvm("floor")),
+    "trunc":      (np.trunc,         llvm("trunc")),
+}
+(
+    exp, exp2, expm1, log, log1p, sin, cos, tan, tanh, sigmoid, softplus, erf, gelu,
+    sqrt, rsqrt, reciprocal, floor, trunc,
+) = (of_one(name, *both) for name, both in FUNCTIONS.items())
 # fmt: on

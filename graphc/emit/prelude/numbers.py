@@ -19,10 +19,10 @@ from .jit import (
     constant,
     define,
     lanewise,
-    libm,
     llvm,
     typed,
 )
+from .powers import power_build
 from .vectors import Vector, element_of, like, unified
 
 # Functions by what they do to floats, signed and unsigned integers, or to floats alone
@@ -52,7 +52,8 @@ def of_two(name: str, plain: Plain, *builds: Build) -> Plain:
 
 
 def _plain_select(c: Any, a: Any, b: Any) -> Any:
-    return np.where(c, a, b) if np.ndim(c) else a if c else b
+    lanes = np.ndim(c) or np.ndim(a) or np.ndim(b)
+    return np.where(c, a, b) if lanes else a if c else b
 
 
 @define(_plain_select)
@@ -177,7 +178,7 @@ floor_divide = _quotient("floor_divide", np.floor_divide, floordiv, lambda b, v:
 remainder = _quotient("remainder", np.remainder, mod, lambda b, v: v.type(0))
 
 # Integers wrap around; a negative exponent of theirs, which NumPy refuses, counts as 0.
-power = of_two("power", _plain_power, libm("pow"), _signed_power, _unsigned_power)
+power = of_two("power", _plain_power, power_build, _signed_power, _unsigned_power)
 
 
 # Note [Zeros]

@@ -1,0 +1,166 @@
+"""Threads that run kernels together: started once, asleep without work, one team for each size.
+
+Whoever comes first gets the team for a call; others who call meanwhile run alone. A forked child
+starts teams of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from graphc.emit.module import prelude_name
+from graphc.emit.text import prelude
+from graphc.errors import UsageError
+from graphc.runtime.arena import block
+from graphc.runtime.load import load
+from graphc.runtime.target import target
+
+# As in graphc/emit/prelude/team.py
+COUNT, JOB, FUNCTION, WORDS = 0, 24, 32, 128 + 16 * 64 * 8
+MOST_THREADS = 64
+
+VARIABLES = ("GRAPHC_NUM_THREADS", "OMP_NUM_THREADS")
+
+SERVICE = '''"""What a worker does all its life."""
+from {prelude} import FLAGS, njit, ptr, serve
+
+
+@njit(**FLAGS)
+def work(me, team):
+    serve(ptr(team), me)
+'''
+
+
+class Team:
+    """So many threads, this one included, and the block of words by which they meet."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.lock = threading.Lock()
+        self.words = block(WORDS * 8).view(np.int64)
+        self.words[COUNT] = count
+        self.hired = False
+
+    def hire(self) -> None:
+        """Start the workers; each belongs to this team as long as the process lives."""
+        self.hired = True
+        serve = _service() if self.count > 1 else None
+        for me in range(1, self.count):
+            arguments = me, self.words
+            name = f"graphc worker {me} of {self.count}"
+            threading.Thread(target=serve, args=arguments, name=name, daemon=True).start()
+
+
+_teams: dict[int, Team] = {}
+_local = threading.local()
+_starting = threading.Lock()
+
+
+def team_of(count: int) -> Team:
+    """The team of so many threads, its workers at work."""
+    with _starting:
+        team = _teams.get(count)
+        if team is None:
+            team = _teams[count] = Team(count)
+        if not team.hired:
+            team.hire()
+        return team
+
+
+def alone() -> np.ndarray:
+    """The words of a team that is this thread only."""
+    words: np.ndarray | None = getattr(_local, "words", None)
+    if words is None:
+        words = _local.words = block(WORDS * 8).view(np.int64)
+        words[COUNT] = 1
+    return words
+
+
+@contextmanager
+def together(count: int, function: int) -> Iterator[np.ndarray]:
+    """The words of a team that runs the function at this address: alone, if the team is busy."""
+    team = team_of(count) if count > 1 else None
+    if team is None or not team.lock.acquire(blocking=False):
+        words = alone()
+        words[FUNCTION] = function
+        yield words
+        return
+    try:
+        team.words[FUNCTION] = function
+        yield team.words
+    finally:
+        team.lock.release()
+
+
+def entry(call: Callable[..., Any], function: int, count: int) -> Callable[..., Any]:
+    """A door of a team as a function without the team: it takes one for each call."""
+
+    def run(*arguments: Any) -> Any:
+        with together(count, function) as words:
+            return call(*arguments, words)
+
+    return run
+
+
+def threads(wanted: int | None = None) -> int:
+    """How many threads: as wanted, else as the environment says, else one for each core.
+
+    GRAPHC_NUM_THREADS goes before OMP_NUM_THREADS. Raises UsageError for what is no number above 0.
+    """
+    if wanted is not None:
+        return _checked("threads", wanted)
+    for name in VARIABLES:
+        value = os.environ.get(name, "").strip()
+        if value:
+            return _checked(name, int(value) if value.isdecimal() else value)
+    return min(cores(), MOST_THREADS)
+
+
+def _checked(name: str, value: Any) -> int:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise UsageError(f"{name} is {value!r}, and has to be a whole number above 0")
+    return min(int(value), MOST_THREADS)
+
+
+def cores() -> int:
+    """The cores that this process may run on, two threads of one core counted once."""
+    mine = (
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
+    return max(1, len({_siblings(cpu) for cpu in mine}))
+
+
+@cache
+def _siblings(cpu: int) -> str:
+    """The processors that are one core with this one, where Linux tells."""
+    try:
+        with open(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") as file:
+            return file.read().strip()
+    except OSError:
+        return str(cpu)
+
+
+@cache
+def _service() -> Callable[..., Any]:
+    text = SERVICE.format(prelude=prelude_name(prelude()))
+    return load(text, "team", prelude(), target=target()).function("work", "(int64, int64[::1])")
+
+
+def _forked() -> None:
+    """In a child only the thread that forked goes on: it hires its own workers when it needs them,
+    and nobody holds a lock.
+    """
+    global _starting
+    _starting = threading.Lock()
+    _teams.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

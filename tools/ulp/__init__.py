@@ -1,0 +1,1 @@
+"""The errors of the prelude's functions, in units of the last place."""
