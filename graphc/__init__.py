@@ -20,6 +20,7 @@ from graphc.graph import Graph as Graph
 from graphc.graph import Node as Node
 from graphc.graph import Op as Op
 from graphc.ops import *  # noqa: F403
+from graphc.runtime.program import Program as Program
 from graphc.train import optim as optim
 from graphc.train.step import Step as Step
 from graphc.train.step import compile_step as compile_step

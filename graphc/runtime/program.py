@@ -1,8 +1,8 @@
 """A compiled program: what a user calls, over the specialisations that its sizes need.
 
 Specialisations are made when data of new sizes come, functions when they are first called. The
-workspace belongs to the
-calling thread; parameters live in State, which several programs may share.
+workspace belongs to the calling thread; parameters live in State, which several programs may share.
+What has answered once is called the short way from then on.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Program(Looks):
         made: dict[str, Any] = {special.emitted.sizes.get(n, n): v for n, v in sizes.items()}
         for node, ident in special.emitted.inputs.items():
             array = arrays[node.name or ""]
-            made[ident] = array if node.shape else _scalar(array, special.jit)
+            made[ident] = array if node.shape else _scalar(array, special.is_compiled)
         made["state"], made["data"] = self._state.bytes, special.data
         made["work"] = self.workspace(special)
         if plan.feed:
@@ -262,7 +262,7 @@ class Program(Looks):
 
     def _hurry(self, special: Special) -> None:
         """Calls like the one that went well take the short way from now on, where there is one."""
-        if special.jit and self.guard is None:
+        if special.is_compiled and self.guard is None:
             with self._lock:
                 self.shortcut.open(special, lambda: self._kernel(special))
 

@@ -43,12 +43,18 @@ class Special:
     tried: bool = False
     run: Callable[..., Any] | None = None
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether its functions are compiled: numbers go in as Python's, else as NumPy's."""
+        return self.jit and not jit_disabled()
+
     def entry(self, name: str) -> Callable[..., Any]:
         """The compiled function of that name, or the plain one."""
         if name not in self.entries:
             door = self.emitted.doors[name]
-            compiled = self.jit and not jit_disabled()
-            self.entries[name] = self._compiled(door) if compiled else _quiet(self._plain(door))
+            self.entries[name] = (
+                self._compiled(door) if self.is_compiled else _quiet(self._plain(door))
+            )
         return self.entries[name]
 
     def _compiled(self, door: Function) -> Callable[..., Any]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -46,11 +45,9 @@ class Team:
         self.lock = threading.Lock()
         self.words = block(WORDS * 8).view(np.int64)
         self.words[COUNT] = count
-        self.hired = False
 
     def hire(self) -> None:
         """Start the workers; each belongs to this team as long as the process lives."""
-        self.hired = True
         serve = _service() if self.count > 1 else None
         for me in range(1, self.count):
             arguments = me, self.words
@@ -68,9 +65,9 @@ def team_of(count: int) -> Team:
     with _starting:
         team = _teams.get(count)
         if team is None:
-            team = _teams[count] = Team(count)
-        if not team.hired:
+            team = Team(count)
             team.hire()
+            _teams[count] = team
         return team
 
 
@@ -83,30 +80,30 @@ def alone() -> np.ndarray:
     return words
 
 
-@contextmanager
-def together(count: int, function: int) -> Iterator[np.ndarray]:
-    """The words of a team that runs the function at this address: alone, if the team is busy."""
-    team = team_of(count) if count > 1 else None
-    if team is None or not team.lock.acquire(blocking=False):
-        words = alone()
-        words[FUNCTION] = function
-        yield words
-        return
-    try:
-        team.words[FUNCTION] = function
-        yield team.words
-    finally:
-        team.lock.release()
-
-
 def entry(call: Callable[..., Any], function: int, count: int) -> Callable[..., Any]:
-    """A door of a team as a function without the team: it takes one for each call."""
+    """A door of a team as a function without the team: it takes one for each call, or this thread
+    alone where the team is busy; `function` is the address of what each thread runs.
+    """
+    if count == 1:
+        return partial(_alone, call, function)
 
     def run(*arguments: Any) -> Any:
-        with together(count, function) as words:
-            return call(*arguments, words)
+        team = _teams.get(count) or team_of(count)
+        if not team.lock.acquire(False):
+            return _alone(call, function, *arguments)
+        try:
+            team.words[FUNCTION] = function
+            return call(*arguments, team.words)
+        finally:
+            team.lock.release()
 
     return run
+
+
+def _alone(call: Callable[..., Any], function: int, *arguments: Any) -> Any:
+    words = alone()
+    words[FUNCTION] = function
+    return call(*arguments, words)
 
 
 def threads(wanted: int | None = None) -> int:

@@ -47,14 +47,16 @@ def compile_step(
     jit: bool = True,
     debug: str | None = None,
     form: str = "fast",
+    threads: int | None = None,
+    deterministic: bool = False,
 ) -> Step:
     """A training step: the loss, its gradients and the update of what is trained, in one kernel.
 
     `outputs` are further stages to give back, `updates` new values of states (or of params that are
     not trained), `train` the params to train: all of the graph unless told otherwise. A param that
     the loss does not depend on is an error; `disconnected="zero"` leaves it as it is. `seed` draws
-    initial values and the order of shuffled rows. `without`, `jit`, `debug` and `form` are
-    as for compile.
+    initial values and the order of shuffled rows. How it is compiled (`without`, `jit`, `debug`,
+    `form`, `threads`, `deterministic`) is as for compile.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(loss, Graph):
@@ -69,7 +71,8 @@ def compile_step(
     scope = _free(graph, "optimizer")
     order = Order(
         updates=updating(optimizer, scope), disconnected=disconnected, without=left_out(without),
-        jit=jit, debug=checked_debug(debug), form=checked_form(form),
+        jit=jit, debug=checked_debug(debug), form=checked_form(form), threads=threads,
+        in_order=deterministic,
     )  # fmt: skip
     try:
         done = transform(joint, order)
@@ -255,6 +258,7 @@ class Step:
         return compile_program(
             nodes[0] if single else nodes, wrt, graph=self._graph, state=self.params,
             without=order.without, jit=order.jit, debug=order.debug, form=order.form,
+            threads=order.threads, deterministic=order.in_order,
         )  # fmt: skip
 
     # State
