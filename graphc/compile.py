@@ -12,6 +12,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any
 
 from graphc.emit.module import Emitted, emit
@@ -30,7 +31,7 @@ from graphc.rules.passes import expand, group, share, simplify, stabilise, take
 from graphc.runtime.arena import State, leaves_of
 from graphc.runtime.feeds import Door
 from graphc.runtime.finite import Guard, checked_debug
-from graphc.runtime.load import load
+from graphc.runtime.load import Loaded, load
 from graphc.runtime.program import Program, Shape
 from graphc.runtime.special import Special, constants
 from graphc.runtime.target import blas, register_bytes, target
@@ -101,19 +102,22 @@ OPTIONAL = ("group", "stabilise", "simplify", "share", "fuse", "absorb", "reuse"
 
 @dataclass(frozen=True)
 class Compiled:
-    """A joint after its last pass, and the one that each pass left, by name."""
+    """A joint after its last pass, the one that each pass left, by name, and what it took."""
 
     joint: Joint
     after: Mapping[str, Joint]
+    seconds: Mapping[str, float]
 
 
 def transform(joint: Joint, order: Order) -> Compiled:
     """Run the passes over a graph."""
-    after = {}
+    after, seconds = {}, {}
     with collector_at_rest():
         for name, run in passes(order):
+            begun = perf_counter()
             joint = after[name] = run(joint)
-    return Compiled(joint, after)
+            seconds[name] = perf_counter() - begun
+    return Compiled(joint, after, seconds)
 
 
 @contextmanager
@@ -233,6 +237,7 @@ def assemble(graph: Graph, done: Compiled, order: Order, shape: Shape, state: St
     program = Program(shape, door, state, compiler, wishes[0].name)
     program.after, program.fired = done.after, joint.fired
     program.weave = lambda plan: compiler.emit(plan, lines=True)
+    program.timed, program.seconds, program.form = compiler.timed, done.seconds, order.form
     program.guard = Guard(done.after["write_down"], state) if order.debug else None
     return program
 
@@ -293,21 +298,32 @@ class _Specialiser:
         """
         fitting = self._sizes(sizes, before)
         with collector_at_rest():
+            begun = perf_counter()
             plan = make(self.joint, self.wishes, self.state.offsets, fitting, self._options())
+            planned = perf_counter()
             emitted = self.emit(plan)
-        loaded = load(
-            emitted.text, _safe_name(plan.title), prelude(), target=target(), libraries=blas()
-        )
-        count = thread_count(self.order.threads)
-        return Special(plan, emitted, loaded, self.order.jit, constants(plan), count)
+            seconds = {"plan": planned - begun, "emit": perf_counter() - planned}
+        count, data = thread_count(self.order.threads), constants(plan)
+        loaded = _loaded(plan, emitted)
+        return Special(plan, emitted, loaded, self.order.jit, data, count, seconds=seconds)
 
-    def emit(self, plan: Plan, lines: bool = False) -> Emitted:
+    def timed(self, special: Special) -> Special:
+        """The same specialisation with the clock read between its statements, made once."""
+        if special.timed is None:
+            emitted = self.emit(special.plan, timed=True)
+            loaded = _loaded(special.plan, emitted)
+            special.timed = replace(
+                special, emitted=emitted, loaded=loaded, entries={}, run=None, seconds={}
+            )
+        return special.timed
+
+    def emit(self, plan: Plan, lines: bool = False, timed: bool = False) -> Emitted:
         """The module of a plan."""
         order = self.order
         teams = order.form == "fast" and thread_count(order.threads) > 1
         return emit(
             self.joint, plan, prelude(), exports(), lines=lines, simd=order.simd, teams=teams,
-            in_order=order.in_order,
+            in_order=order.in_order, timed=timed,
         )  # fmt: skip
 
     def _options(self) -> Options:
@@ -327,6 +343,11 @@ class _Specialiser:
                 else max(sizes[name], 1)
             )
         return Sizes(bound, self.running & set(sizes))
+
+
+def _loaded(plan: Plan, emitted: Emitted) -> Loaded:
+    name = _safe_name(plan.title)
+    return load(emitted.text, name, prelude(), target=target(), libraries=blas())
 
 
 def _safe_name(title: str) -> str:

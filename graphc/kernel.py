@@ -13,8 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from graphc.expr import Call, Expr, Item, Name
+
+if TYPE_CHECKING:
+    from graphc.plan.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,14 @@ class Tag:
     `text` says what it is.
 
     `updates`: the line also changes state, as a product does that has taken an update over.
+    `task`: what of the plan the line belongs to; a stage has several, and they are one stage.
     """
 
     number: int
     direction: str = "forward"
     text: str = ""
     updates: bool = False
+    task: Task | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         mark = {"forward": f"({self.number})", "backward": f"d({self.number})", "update": "u"}[

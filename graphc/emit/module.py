@@ -8,13 +8,14 @@ weaves them in for print.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from graphc.emit.doors import Function, doors
 from graphc.emit.epoch import epochs
 from graphc.emit.idents import Idents
+from graphc.emit.instrument import Section, instrument
 from graphc.emit.names import Names
 from graphc.emit.printer import WIDTH, number, printed, source
 from graphc.expr import Number
@@ -25,6 +26,7 @@ from graphc.lower.loops import lower
 from graphc.lower.page import Labels
 from graphc.lower.simd import vectorised
 from graphc.lower.spmd import spread
+from graphc.lower.tiled import packing, tiled
 from graphc.lower.values import LETTERS
 from graphc.ops.spell import Product
 from graphc.plan.access import resolve
@@ -60,6 +62,7 @@ FIXED: tuple[str, ...] = (
     "team",
     "mine",
     "own",
+    "ticks",
 )
 FIXED += (
     "order",
@@ -80,7 +83,8 @@ MOST_STAGES = 100
 @dataclass(frozen=True)
 class Emitted:
     """The text of a module, the text of each kernel in it, the functions that Python may call, what
-    inputs and sizes are called there, and the bytes that each thread of a team wants for itself.
+    inputs and sizes are called there, the bytes that each thread of a team wants for itself; what
+    each slot of a timed kernel times.
     """
 
     text: str
@@ -89,6 +93,7 @@ class Emitted:
     inputs: dict[Node, str]
     sizes: dict[str, str]
     own: int = 0
+    sections: Mapping[str, tuple[Section, ...]] = field(default_factory=dict)
 
 
 def emit(
@@ -101,10 +106,11 @@ def emit(
     simd: int = 0,
     teams: bool = False,
     in_order: bool = False,
+    timed: bool = False,
 ) -> Emitted:
     """The module of a plan, over a prelude of this text that exports these names; with SIMD
     registers of so many bytes, or in scalar loops; for teams of threads, which add nothing up over
-    threads if `in_order`.
+    threads if `in_order`; `timed` with the clock read between the statements of each kernel.
     """
     reserved = {*FIXED, *_letters(plan), *exports}
     names = Names(reserved)
@@ -119,32 +125,40 @@ def emit(
     }
     if simd:
         kernels = {n: vectorised(k, simd, names.fresh) for n, k in kernels.items()}
-    own = 0
-    if teams:
-        kernels, own = _spread(plan, kernels, names, in_order)
+    kernels, own = _fast(plan, kernels, names, teams, in_order) if simd else (kernels, 0)
+    sections: dict[str, tuple[Section, ...]] = {}
+    if timed:
+        for name, kernel in kernels.items():
+            kernels[name], sections[name] = instrument(kernel)
     parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
     more = epochs(plan, kernels["step"], ident, names.fresh) if "step" in kernels else []
     parts |= {epoch.name: epoch.text for epoch in more}
     kinds = _kinds(plan)
     found, door_texts = doors([*kernels.values(), *more], kinds)
-    head = header(plan, lines)
+    head = header(plan, lines, timed)
     inputs = {n: ident(n) for part in plan.parts.values() for n in part.inputs}
     body = "\n\n\n".join([*parts.values(), *door_texts])
     imported = _imports(body, exports, prelude)
     text = f"{head}\n{imported}\n\n\n{body}\n"
-    return Emitted(text, parts, found, inputs, words, own)
+    return Emitted(text, parts, found, inputs, words, own, sections)
 
 
-def _spread(
-    plan: Plan, kernels: dict[str, Kernel], names: Names, in_order: bool
+def _fast(
+    plan: Plan, kernels: dict[str, Kernel], names: Names, teams: bool, in_order: bool
 ) -> tuple[dict[str, Kernel], int]:
-    """The kernels for a team where that pays, and the bytes that each thread wants for itself."""
+    """The kernels with products by tiles, and for a team where that pays; and the bytes that each
+    thread wants for itself.
+    """
     capacity = {plan.sizes.word(n): plan.sizes.bound[n] for n in plan.sizes.names}
     work, own = aligned(plan.work_bytes), 0
     for name, kernel in kernels.items():
-        team = spread(kernel, capacity, work, names.fresh, in_order)
+        made = tiled(kernel, capacity, 2 if teams else 1)
+        panel = made.panel
+        team = spread(made.kernel, capacity, work, names.fresh, in_order, panel) if teams else None
+        kernels[name] = packing(made.kernel, work) if panel else made.kernel
         if team is not None:
-            kernels[name], own = team.kernel, max(own, team.own)
+            kernels[name], panel = team.kernel, team.own
+        own = max(own, panel)
     return kernels, own
 
 
@@ -202,16 +216,14 @@ def _tagger(plan: Plan, ident: Idents, texts: dict[int, str]) -> Callable[[Task]
             stage = task.absorbs.product.backward_of
             sign, name = ("-=", "+=")[task.absorbs.sign > 0], ident(task.state)
             text = f"{name} {sign} {ident(resolve(task.absorbs.factor).base)} * d_{name}"
-            return Tag(
-                0 if stage is None else plan.numbers.get(stage, 0), "backward", text, updates=True
-            )
+            number = 0 if stage is None else plan.numbers.get(stage, 0)
+            return Tag(number, "backward", text, updates=True, task=task)
         if task.state is not None or (node.backward_of is None and node not in forward):
-            return Tag(0, "update")
+            return Tag(0, "update", task=task)
         stage = node if node.backward_of is None else node.backward_of
         number = plan.numbers.get(stage, 0)
-        return Tag(
-            number, "forward" if node.backward_of is None else "backward", texts.get(number, "")
-        )
+        direction = "forward" if node.backward_of is None else "backward"
+        return Tag(number, direction, texts.get(number, ""), task=task)
 
     return tag
 
@@ -219,7 +231,7 @@ def _tagger(plan: Plan, ident: Idents, texts: dict[int, str]) -> Callable[[Task]
 # The header
 
 
-def header(plan: Plan, lines: bool) -> str:
+def header(plan: Plan, lines: bool, timed: bool = False) -> str:
     """The module's docstring: what it is, the table of its stages, how to read its tags."""
     rows = [
         _row(
@@ -236,6 +248,7 @@ def header(plan: Plan, lines: bool) -> str:
     facts += [f"    d_v is d({_safe(plan.of)})/dv."] if _has_gradients(plan) else []
     facts += [f"    {_limits(plan)}"] if plan.sizes.names else []
     facts += [GEMM] if any(p.opaque for p in multiplied(plan)) else []
+    facts += [TICK] if timed else []
     table = _columns(rows)
     first = (
         f"{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file."
@@ -243,6 +256,7 @@ def header(plan: Plan, lines: bool) -> str:
     return "\n".join([f'"""{first}', "", *table, *more, "", *facts, '"""'])
 
 
+TICK = "    tick(ticks, slot) adds the time since the last tick to a slot."
 GEMM = "    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C."
 
 

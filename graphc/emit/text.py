@@ -10,7 +10,7 @@ from importlib.resources import files
 
 MODULES: tuple[str, ...] = ("jit", "vectors", "registers", "memory", "formula", "series")
 MODULES += ("exponentials", "angles", "powers", "numbers", "functions")
-MODULES += ("products", "team", "__init__")
+MODULES += ("products", "tiles", "packing", "blocks", "orders", "team", "clock", "__init__")
 """The prelude's modules, each behind those that it imports from."""
 
 

@@ -58,15 +58,17 @@ def spread(
     work: int,
     fresh: Fresh,
     in_order: bool = False,
+    panel: int = 0,
 ) -> Team | None:
     """The kernel for a team of any size, or None where one thread is enough.
 
     `capacity`: the largest value of each size; `work`: where the threads' own memory begins;
-    `in_order`: nothing is added up over threads, so results are the same for every team.
+    `in_order`: nothing is added up over threads, so results are the same for every team; `panel`:
+    the bytes in which each thread packs for products, where its own memory begins.
     """
     if sum(operations(s, capacity) for s in kernel.body if is_large(s, capacity)) < WORTH_A_TEAM:
         return None
-    return _Spreader(kernel, capacity, work, fresh, in_order).team()
+    return _Spreader(kernel, capacity, work, fresh, in_order, own=aligned(panel)).team()
 
 
 @dataclass

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from graphc.emit.module import Emitted
 from graphc.errors import UsageError
@@ -21,7 +21,7 @@ from graphc.runtime.report import report
 from graphc.trace import Trace, trace
 
 if TYPE_CHECKING:
-    from graphc.runtime.program import Special
+    from graphc.runtime.program import Program, Special
 
 
 class Looks:
@@ -85,16 +85,16 @@ class Looks:
         return trace(joint, {**self._state, **arrays})
 
     def profile(
-        self, feeds: Mapping[str, Any] | None = None, /, *, repeats: int = 20, **named: Any
+        self, feeds: Mapping[str, Any] | None = None, /, *, repeats: int | None = None, **named: Any
     ) -> Profile:
-        """Where the time of a call with these inputs goes, stage by stage, the median of `repeats`
-        calls; params and state are as before when it is done.
+        """Where the time of a call with these inputs goes, stage by stage, over `repeats` calls (as
+        many as fit into 0.2 s unless told); params and state are as before when it is done.
 
         Its rows have time, operations, bytes and the share of the machine's limit that is reached.
         The first profile compiles the kernel with the clock in it, and measures the machine.
         Raises what a call raises, and UsageError for a number of repeats below 1.
         """
-        return profiled(self, {**(feeds or {}), **named}, repeats)
+        return profiled(cast("Program", self), {**(feeds or {}), **named}, repeats)
 
     def report(self) -> str:
         """What the compiler did, on one page: kernels, products, memory, rewrites, the module."""

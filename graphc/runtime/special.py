@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,8 @@ class Special:
     entries: dict[str, Callable[..., Any]] = field(default_factory=dict)
     tried: bool = False
     run: Callable[..., Any] | None = None
+    timed: Special | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_compiled(self) -> bool:
@@ -52,9 +55,11 @@ class Special:
         """The compiled function of that name, or the plain one."""
         if name not in self.entries:
             door = self.emitted.doors[name]
+            begun = perf_counter()
             self.entries[name] = (
                 self._compiled(door) if self.is_compiled else _quiet(self._plain(door))
             )
+            self.seconds[f"load {name}"] = perf_counter() - begun
         return self.entries[name]
 
     def _compiled(self, door: Function) -> Callable[..., Any]:

@@ -23,6 +23,7 @@ from graphc.ops import astype
 from graphc.plan.plan import Plan
 from graphc.runtime.arena import State, leaves_of
 from graphc.runtime.finite import checked_debug
+from graphc.runtime.profile import Profile
 from graphc.runtime.program import Program, Shape
 from graphc.train import files
 from graphc.train.epoch import Pass, Rows, check_count, rows_of
@@ -336,6 +337,20 @@ class Step:
     def source(self, part: str | None = None) -> str:
         """The emitted module, or one function of it: "step", "epoch", "epoch_shuffled"."""
         return self._program.source(part)
+
+    def profile(
+        self, feeds: Mapping[str, Any] | None = None, /, *, repeats: int | None = None, **named: Any
+    ) -> Profile:
+        """Where the time of a step on this batch goes, stage by stage; nothing is trained.
+
+        `repeats`, and what it raises, are as for a program.
+        """
+        with self._lock:
+            return self._program.profile(feeds, repeats=repeats, **named)
+
+    def report(self) -> str:
+        """What the compiler did, on one page."""
+        return self._program.report()
 
     def llvm(self, part: str | None = None) -> str:
         """The optimised LLVM code of a function."""

@@ -9,6 +9,7 @@ Traps for who emits code: Note [Lean] in jit.py.
 
 from numba import njit
 
+from .clock import held, tick, tick_with
 from .functions import (
     cos,
     erf,
@@ -76,6 +77,7 @@ from .numbers import (
     select,
     sign,
 )
+from .orders import multiply, multiply_part
 from .products import (
     BLAS,
     gemm,
@@ -201,6 +203,7 @@ __all__ = [
     "given_u32",
     "given_u64",
     "greatest",
+    "held",
     "i8",
     "i16",
     "i32",
@@ -217,6 +220,8 @@ __all__ = [
     "maximum",
     "min_lanes",
     "minimum",
+    "multiply",
+    "multiply_part",
     "njit",
     "outside",
     "part",
@@ -251,6 +256,8 @@ __all__ = [
     "sum_lanes",
     "tan",
     "tanh",
+    "tick",
+    "tick_with",
     "to_bool",
     "to_f32",
     "to_f64",

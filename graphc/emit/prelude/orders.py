@@ -1,0 +1,147 @@
+"""multiply: a product of matrices with literal shapes, one LLVM function for each kind of call."""
+# mypy: allow-untyped-calls, allow-untyped-decorators
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .blocks import Machine, Matrix, Order, Product, host, multiply_into
+from .jit import JIT_OFF, PLAIN, Builder, Plain, Rule, Type, Value
+from .products import _plain_gemm
+from .tiles import outlined, whole
+
+HOST = host()
+
+
+def _known(kind: Type) -> int | None:
+    """A literal's value."""
+    value: int | None = getattr(kind, "literal_value", None)
+    return value
+
+
+def _order(kinds: tuple[Type, ...], by: int | None, machine: Machine) -> Order:
+    """What the types of a call's arguments say."""
+    ta, tb, m, n, k, alpha, _, lda, _, ldb, beta, c, ldc, _, depth, rows = kinds
+    literals = [_known(kind) for kind in (ta, tb, lda, ldb, ldc, depth, rows)]
+    if None in literals:
+        raise TypeError("flags, strides and the sizes of blocks are literal")
+    flag_a, flag_b, a, b, c_, deep, high = (int(x) for x in literals if x is not None)
+    sizes = (_known(x) for x in (m, n, k))
+    factors = _known(alpha), _known(beta)
+    double = c.dtype == types.float64
+    return Order(
+        bool(flag_a), bool(flag_b), *sizes, a, b, c_, *factors, deep, high, by, double, machine
+    )
+
+
+def _product(order: Order, values: tuple[Value, ...]) -> Product:
+    a, b, c, panel, alpha, beta, m, n, k, _, _ = values
+    sizes = (x if known is None else known for known, x in zip(order[2:5], (m, n, k), strict=True))
+    factors = (
+        x if known is None else known
+        for known, x in ((order.alpha, alpha), (order.beta, beta))
+    )
+    left, right = Matrix(a, order.lda, 1), Matrix(b, order.ldb, 1)
+    left, right = left.turned if order.ta else left, right.turned if order.tb else right
+    product = Product(left, right, Matrix(c, order.ldc, 1), *sizes, *factors, panel, order)
+    return product.turned if order.n == 1 and order.m != 1 else product
+
+
+def _called(order: Order) -> Any:
+    """The code of a call."""
+
+    def codegen(context: Any, b: Builder, signature: Any, values: list[Value]) -> Value:
+        _, _, m, n, k, alpha, a, _, at_b, _, beta, c, _, panel, *rest = values
+        number = order.element
+        factors = [
+            x if known is None else ir.Constant(number, float(known))
+            for x, known in ((alpha, order.alpha), (beta, order.beta))
+        ]
+        none = ir.Constant(number.as_pointer(), None)
+        scratch = b.bitcast(panel, number.as_pointer()) if panel.type.is_pointer else none
+        me, team = rest[-2:] if order.by is not None else (whole(0), whole(1))
+
+        def build(b: Builder, *values: Value) -> None:
+            multiply_into(b, _product(order, values), *values[-2:])
+
+        passed = a, at_b, c, scratch, *factors, m, n, k, me, team
+        function = outlined(b, order.name, build, *passed)
+        if order.machine.width == 64:  # or LLVM may halve the vectors
+            set.add(function.attributes, '"min-legal-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return codegen
+
+
+def _taken(kinds: tuple[Type, ...], order: Order) -> tuple[Type, ...]:
+    """The types that arguments are cast to: literals stay, other sizes and factors are converted."""
+    size, number = types.int64, types.float64 if order.double else types.float32
+    wanted = [size] * 5 + [number, None, size, None, size, number, None, size, None, size, size]
+    wanted += [size] * (len(kinds) - 16)
+    return tuple(
+        kind if want is None or _known(kind) is not None else want
+        for kind, want in zip(kinds, wanted, strict=True)
+    )
+
+
+# fmt: off
+def multiplier(machine: Machine) -> Plain:
+    """The intrinsic multiply for a machine; see Note [Multiply]."""
+    def multiply(
+        typing: Any, ta: Type, tb: Type, m: Type, n: Type, k: Type, alpha: Type, a: Type, lda: Type,
+        b: Type, ldb: Type, beta: Type, c: Type, ldc: Type, panel: Type, depth: Type, rows: Type,
+    ) -> Rule:
+        kinds = (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, panel, depth, rows)
+        order = _order(kinds, None, machine)
+        return types.void(*_taken(kinds, order)), _called(order)
+
+    return intrinsic(prefer_literal=True)(multiply)
+
+
+def part_multiplier(machine: Machine) -> Plain:
+    """The intrinsic multiply_part for a machine."""
+    def multiply_part(
+        typing: Any, ta: Type, tb: Type, m: Type, n: Type, k: Type, alpha: Type, a: Type, lda: Type,
+        b: Type, ldb: Type, beta: Type, c: Type, ldc: Type, panel: Type, depth: Type, rows: Type,
+        by: Type, me: Type, team: Type,
+    ) -> Rule:
+        kinds = (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, panel, depth, rows)
+        order = _order(kinds, _known(by), machine)
+        return types.void(*_taken((*kinds, by, me, team), order)), _called(order)
+
+    return intrinsic(prefer_literal=True)(multiply_part)
+
+
+def _plain_multiply(
+    ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Any, lda: int,
+    b: Any, ldb: int, beta: Any, c: Any, ldc: int, panel: Any, depth: int, rows: int,
+) -> None:
+    _plain_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+
+
+def _plain_share(
+    ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Any, lda: int,
+    b: Any, ldb: int, beta: Any, c: Any, ldc: int, panel: Any, depth: int, rows: int,
+    by: int, me: int, team: int,
+) -> None:
+    if me == 0:
+        _plain_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+# fmt: on
+
+
+PLAIN |= {"multiply": _plain_multiply, "multiply_part": _plain_share}
+multiply = _plain_multiply if JIT_OFF else multiplier(HOST)
+multiply_part = _plain_share if JIT_OFF else part_multiplier(HOST)
+
+
+# Note [Multiply]
+#
+# multiply(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc, panel, depth, rows) does what gemm
+# does: see Note [Products]. Flags, strides, depth and rows are literal; so are sizes, where they
+# are known, and factors, where they are 0 or 1. `depth`, if it is not 0: panels of B are copied to
+# `panel`, so deep at a time, their rows side by side. `rows`, if it is not 0, with depth: so many
+# rows of A are copied behind them. multiply_part(..., by, me, team) does the share of thread `me`
+# of `team`: of the rows if `by` is 0, of the columns if it is 1; each thread has its own panel.
+# Equal calls in a module share one function.
