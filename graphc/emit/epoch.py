@@ -94,7 +94,7 @@ class _Writer:
         ]
         lines += self._gathered() if shuffled else []
         lines += self._called(shuffled) + self._summed()
-        text = "\n".join(["@njit(**FLAGS)", *lines])
+        text = "\n".join(["@njit(**KERNEL)", *lines])
         return Epoch(name, text, params, self.step.results)
 
     @property

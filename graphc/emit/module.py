@@ -46,6 +46,7 @@ FIXED: tuple[str, ...] = (
     "math",
     "njit",
     "FLAGS",
+    "KERNEL",
     "PLAIN",
     "ptr",
     "shift",
@@ -135,10 +136,10 @@ def emit(
     parts |= {epoch.name: epoch.text for epoch in more}
     kinds = _kinds(plan)
     found, door_texts = doors([*kernels.values(), *more], kinds)
-    head = header(plan, lines, timed)
     inputs = {n: ident(n) for part in plan.parts.values() for n in part.inputs}
     body = "\n\n\n".join([*parts.values(), *door_texts])
     imported = _imports(body, exports, prelude)
+    head = header(plan, lines, body)
     text = f"{head}\n{imported}\n\n\n{body}\n"
     return Emitted(text, parts, found, inputs, words, own, sections)
 
@@ -182,7 +183,7 @@ def prelude_name(prelude: str) -> str:
 
 def _imports(body: str, exports: Sequence[str], prelude: str) -> str:
     """The import lines: what the body calls of the prelude, and math's constants that it names."""
-    called = {"FLAGS", "njit", *re.findall(r"\b(\w+)\(", body)}
+    called = {"njit", *re.findall(r"\b(\w+)\(", body), *re.findall(r"\*\*(\w+)", body)}
     used = [name for name in sorted(called) if name in exports]
     constants = [w for w in ("inf", "nan") if re.search(rf"\b{w}\b", body)]
     lines = [f"from math import {', '.join(constants)}", ""] if constants else []
@@ -231,7 +232,7 @@ def _tagger(plan: Plan, ident: Idents, texts: dict[int, str]) -> Callable[[Task]
 # The header
 
 
-def header(plan: Plan, lines: bool, timed: bool = False) -> str:
+def header(plan: Plan, lines: bool, body: str) -> str:
     """The module's docstring: what it is, the table of its stages, how to read its tags."""
     rows = [
         _row(
@@ -247,8 +248,7 @@ def header(plan: Plan, lines: bool, timed: bool = False) -> str:
     facts = ["    (k) computes stage k; d(k) carries the gradient back through stage k; u updates."]
     facts += [f"    d_v is d({_safe(plan.of)})/dv."] if _has_gradients(plan) else []
     facts += [f"    {_limits(plan)}"] if plan.sizes.names else []
-    facts += [GEMM] if any(p.opaque for p in multiplied(plan)) else []
-    facts += [TICK] if timed else []
+    facts += [text for name, text in TOLD.items() if f" {name}(" in body]
     table = _columns(rows)
     first = (
         f"{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file."
@@ -256,8 +256,13 @@ def header(plan: Plan, lines: bool, timed: bool = False) -> str:
     return "\n".join([f'"""{first}', "", *table, *more, "", *facts, '"""'])
 
 
-TICK = "    tick(ticks, slot) adds the time since the last tick to a slot."
-GEMM = "    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C."
+TOLD = {
+    "gemm": "    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.",
+    "multiply": "    multiply(..., panel, depth, rows): as gemm, by tiles that are packed in panels.",
+    "barrier": "    barrier(team, me): all threads arrive before any goes on.",
+    "tick": "    tick(ticks, slot) adds the time since the last tick to a slot.",
+}
+"""What the header says of functions that the module calls."""
 
 
 def _limits(plan: Plan) -> str:

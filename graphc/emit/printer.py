@@ -58,8 +58,9 @@ def source(e: Expr) -> str:
 
 
 def printed(kernel: Kernel, params: str, docs: str = "") -> str:
-    """The kernel as a decorated function."""
-    head = ["@njit(**FLAGS)", f"def {kernel.name}({params}):"]
+    """The kernel as a decorated function; one that takes arrays has a door before it."""
+    flags = "KERNEL" if any(p.kind == "array" for p in kernel.params) else "FLAGS"
+    head = [f"@njit(**{flags})", f"def {kernel.name}({params}):"]
     head += [f'{INDENT}"""{docs}"""'] if docs else []
     lines = _statements(kernel.body, 1) or [Line(INDENT + "pass")]
     return "\n".join([*head, *_aligned(lines)])

@@ -8,35 +8,36 @@ import re
 from functools import cache
 from importlib.resources import files
 
-MODULES: tuple[str, ...] = ("jit", "vectors", "registers", "memory", "formula", "series")
-MODULES += ("exponentials", "angles", "powers", "numbers", "functions")
-MODULES += ("products", "tiles", "packing", "blocks", "orders", "team", "clock", "__init__")
-"""The prelude's modules, each behind those that it imports from."""
+PART = "# module: "
+"""What stands before each module of a prelude that is a package, with the module's name."""
 
 
 @cache
 def prelude() -> str:
-    """The text of the prelude: its modules in one file."""
-    return "\n\n".join(_without_relatives(_read(name)) for name in MODULES)
+    """The text of the prelude: its modules, each behind a line with its name."""
+    return "".join(f"{PART}{name}\n{text}" for name, text in _modules().items())
 
 
 @cache
 def exports() -> tuple[str, ...]:
     """The names in the prelude's __all__."""
-    found = _ALL.search(_read("__init__"))
+    found = _ALL.search(_modules()["__init__"])
     return tuple(_NAME.findall(found[1])) if found else ()
 
 
-def _read(name: str) -> str:
+@cache
+def _modules() -> dict[str, str]:
     # Of graphc.emit, not of the prelude itself, which would be imported for it, and Numba with it.
-    return (files("graphc.emit") / "prelude" / f"{name}.py").read_text(encoding="utf-8")
+    folder = files("graphc.emit") / "prelude"
+    found = sorted(f.name for f in folder.iterdir() if f.name.endswith(".py"))
+    return {name[:-3]: (folder / name).read_text(encoding="utf-8") for name in found}
 
 
-def _without_relatives(text: str) -> str:
-    """A module's text without the imports from its neighbours, which stand before it."""
-    return _RELATIVE.sub("", text)
+def parts(prelude: str) -> dict[str, str]:
+    """The modules of a prelude by name; of one that is a single module its text, under "" ."""
+    first, *rest = re.split(rf"^{PART}(\w+)\n", prelude, flags=re.MULTILINE)
+    return dict(zip(rest[::2], rest[1::2], strict=True)) if rest else {"": first}
 
 
-_RELATIVE = re.compile(r"^from \.\w* import (\([^)]*\)|[^(\n]*)\n", re.MULTILINE)
 _ALL = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r'"(\w+)"')

@@ -62,8 +62,8 @@ def _chosen(
 def _arguments(args: tuple[Expr, ...], choice: Choice) -> tuple[Expr, ...]:
     """A call's arguments, factors 0 and 1 as plain numbers, and how to pack."""
     plain = [_plain(e) if n in (5, 10) else e for n, e in enumerate(args)]
-    packing = Name("mine"), Number(choice.depth, "i64"), Number(choice.rows, "i64")
-    return (*plain, *packing)
+    panel = Name("mine") if choice.panel else Number(0, "i64")
+    return (*plain, panel, Number(choice.depth, "i64"), Number(choice.rows, "i64"))
 
 
 def _plain(factor: Expr) -> Expr:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from graphc.emit.text import parts
 from graphc.joint import Joint
 from graphc.plan.plan import Plan
 from graphc.runtime.load import Loaded
@@ -29,6 +30,7 @@ def written(
     home = Path(folder)
     home.mkdir(parents=True, exist_ok=True)
     files = dict(_graphs(after)) | dict(_code(loaded, compiled))
+    (home / loaded.prelude_path.parent.name).mkdir(exist_ok=True)
     files |= {"plan.txt": f"{plan}\n", "source_with_lines.py.txt": woven}
     return [_put(home / name, content) for name, content in files.items()]
 
@@ -41,7 +43,10 @@ def _graphs(after: Mapping[str, Joint]) -> Iterator[tuple[str, str]]:
 
 def _code(loaded: Loaded, compiled: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
     yield loaded.path.name, loaded.text
-    yield loaded.prelude_path.name, loaded.prelude
+    home = loaded.prelude_path.parent
+    for name, content in parts(loaded.prelude).items():
+        file = f"{home.name}/{name}.py" if name else loaded.prelude_path.name
+        yield file, content
     for part, (name, signature) in compiled.items():
         yield f"{part}.ll", loaded.llvm(name, signature)
         yield f"{part}.s", loaded.asm(name, signature)

@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache, cached_property
 from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from graphc.emit.text import parts
 from graphc.runtime import store
 from graphc.runtime.link import Linked, Object, harvest, link
 
@@ -59,7 +61,7 @@ class Loaded:
         found = _PRELUDE.search(text)
         self._prelude_name = found[1] if found else None
         if self._prelude_name:
-            self.prelude_path = store.put_text(f"{self._prelude_name}.py", prelude)
+            self.prelude_path = _written(self._prelude_name, prelude)
 
     def __repr__(self) -> str:
         return f"<Loaded {self.path}>"
@@ -69,7 +71,7 @@ class Loaded:
         """The module itself; the first use runs it, which imports Numba."""
         with _lock:
             if self._prelude_name and self._prelude_name not in sys.modules:
-                self._run(self._prelude_name, self.prelude_path, self.prelude)
+                _imported(self._prelude_name, self.prelude_path)
             if self.name not in sys.modules:
                 self._run(self.name, self.path, self.text)
             return sys.modules[self.name]
@@ -212,6 +214,31 @@ def load(
             short = name[:LONGEST_NAME]
             _loaded[name, key] = Loaded(short, key, text, prelude, tuple(libraries))
         return _loaded[name, key]
+
+
+def _written(name: str, prelude: str) -> Path:
+    """Write a prelude; where it is to be imported from."""
+    found = parts(prelude)
+    if "" in found:
+        return store.put_text(f"{name}.py", prelude)
+    places = {each: store.put_text(f"{name}/{each}.py", text) for each, text in found.items()}
+    return places["__init__"]
+
+
+def _imported(name: str, path: Path) -> None:
+    """Import a prelude from its file, or from its folder."""
+    folder = [str(path.parent)] if path.name == "__init__.py" else None
+    spec = spec_from_file_location(name, path, submodule_search_locations=folder)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(sys.modules[name])
+    except BaseException as error:
+        del sys.modules[name]
+        if not isinstance(error, Exception):
+            raise
+        raise _failure(f"module {name} does not run", path, error) from None
 
 
 def _digest(*parts: str) -> str:

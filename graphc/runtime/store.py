@@ -30,6 +30,7 @@ STALE_SECONDS = 3600.0  # a temporary file of this age has no writer any more
 
 _MODULE, _HASH = r"\w+_[0-9a-f]{16}", r"[0-9a-f]{16}"
 _FILE = re.compile(rf"graphc_prelude_[0-9a-f]+\.py|{_MODULE}(\.py|\.\w+\.{_HASH}\.o)", re.ASCII)
+_FOLDER = re.compile(r"graphc_prelude_[0-9a-f]+", re.ASCII)
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.tmp")
 _lock = threading.Lock()
 _retreats: dict[Path | None, Path] = {}  # a folder that could not be written -> what stands for it
@@ -85,7 +86,14 @@ def entries() -> list[Entry]:
             status = file.stat(follow_symlinks=False)
             modified = datetime.fromtimestamp(status.st_mtime)
             found.append(Entry(file.name, status.st_size, modified))
-    return sorted((entry for entry in found if _FILE.fullmatch(entry.name)), key=lambda e: e.name)
+    files = [entry for entry in found if _FILE.fullmatch(entry.name)]
+    return sorted([*files, *map(_whole, _folders(cache_dir()))], key=lambda e: e.name)
+
+
+def _whole(folder: os.DirEntry[str]) -> Entry:
+    """A folder as one entry: the bytes of all its files."""
+    sizes = (file.stat().st_size for file in _files(Path(folder.path)))
+    return Entry(folder.name, sum(sizes), datetime.fromtimestamp(folder.stat().st_mtime))
 
 
 def clear() -> int:
@@ -96,6 +104,9 @@ def clear() -> int:
             if _FILE.fullmatch(file.name) or _abandoned(file):
                 os.unlink(file.path)
                 removed += 1
+    for inner in _folders(cache_dir()):
+        removed += len(_files(Path(inner.path)))
+        shutil.rmtree(inner.path, ignore_errors=True)
     return removed
 
 
@@ -194,6 +205,16 @@ def _files(folder: Path) -> list[os.DirEntry[str]]:
             return [file for file in found if file.is_file(follow_symlinks=False)]
     except OSError:
         return []
+
+
+def _folders(folder: Path) -> list[os.DirEntry[str]]:
+    """The preludes that are packages."""
+    try:
+        with os.scandir(folder) as found:
+            inner = [entry for entry in found if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return [entry for entry in inner if _FOLDER.fullmatch(entry.name)]
 
 
 def _abandoned(file: os.DirEntry[str]) -> bool:

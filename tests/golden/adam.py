@@ -10,11 +10,11 @@
     gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.
 """
 from graphc_prelude import (
-    FLAGS, at_f64, at_i64, f64, gather_rows, gemm, njit, power, ptr, shift, sqrt,
+    FLAGS, KERNEL, at_f64, at_i64, f64, gather_rows, gemm, njit, power, ptr, shift, sqrt,
 )
 
 
-@njit(**FLAGS)
+@njit(**KERNEL)
 def step(m, X, y, state, work):
     """One training step: both sweeps and the update of state."""
     w = at_f64(state, 0)                  # f64[5]

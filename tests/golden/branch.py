@@ -9,10 +9,12 @@
     d_v is d(f)/dv.
     n may be up to 4.
 """
-from graphc_prelude import FLAGS, at_bool, at_f64, log, njit, ptr, select
+from graphc_prelude import (
+    FLAGS, KERNEL, at_bool, at_f64, log, njit, ptr, select,
+)
 
 
-@njit(**FLAGS)
+@njit(**KERNEL)
 def forward_backward(n, x, out):
     """Both sweeps."""
     d_x = at_f64(out, 0)  # f64[n]

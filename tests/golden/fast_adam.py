@@ -7,15 +7,15 @@
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
     d_v is d(loss)/dv.
     m may be up to 4.
-    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.
+    multiply(..., panel, depth, rows): as gemm, by tiles that are packed in panels.
 """
 from graphc_prelude import (
-    FLAGS, at_f64, at_i64, f64, gather_rows, gemm, keep, njit, part4, power, ptr, shift, splat4,
-    sqrt, store_part, sum_lanes,
+    FLAGS, KERNEL, at_f64, at_i64, f64, gather_rows, keep, multiply, njit, part4, power, ptr, shift,
+    splat4, sqrt, store_part, sum_lanes,
 )
 
 
-@njit(**FLAGS)
+@njit(**KERNEL)
 def step(m, X, y, state, work):
     """One training step: both sweeps and the update of state."""
     w = at_f64(state, 0)                  # f64[5]
@@ -30,23 +30,21 @@ def step(m, X, y, state, work):
     d_prediction = at_f64(work, 128)      # f64[m]
 
     # forward sweep
-    # (2)  loss = squared_error(prediction, y)
-    count = f64(m)
-    gemm(0, 0, m, 1, 5, 1.0, X, 5, w, 1, 0.0, prediction, 1)  # (1)  prediction = X @ w
-    # d(2)  loss = squared_error(prediction, y)
-    d_loss = 1.0
-    divide = d_loss / count                                   # d(2)
-    sum_prediction_lanes = splat4(0.0)                        # (2)
+    count = f64(m)                                    # (2)  loss = squared_error(prediction, y)
+    multiply(0, 0, m, 1, 5, 1, X, 5, w, 1, 0, prediction, 1, 0, 0, 0)  # (1)  prediction = X @ w
+    d_loss = 1.0                                      # d(2)  loss = squared_error(prediction, y)
+    divide = d_loss / count                           # d(2)
+    sum_prediction_lanes = splat4(0.0)                # (2)
     for i in range(0, m, 4):
         left = m - i
         subtract_predictio = part4(prediction, i, left) - part4(y, i, left)  # (2)
         sum_prediction_lanes += keep(subtract_predictio * subtract_predictio, left, 0.0)  # (2)
         store_part(d_prediction, i, 2.0 * subtract_predictio * divide, left)  # d(2)
-    sum_prediction = sum_lanes(sum_prediction_lanes)          # (2)
-    loss = sum_prediction / count                             # (2)
+    sum_prediction = sum_lanes(sum_prediction_lanes)  # (2)
+    loss = sum_prediction / count                     # (2)
 
     # backward sweep, last stage first
-    gemm(1, 0, 5, 1, m, 1.0, X, 5, d_prediction, 1, 0.0, d_w, 1)  # d(2)
+    multiply(1, 0, 5, 1, m, 1, X, 5, d_prediction, 1, 0, d_w, 1, 0, 0, 0)  # d(2)
 
     # update
     steps = optimizer_steps[0] + 1                              # u

@@ -10,12 +10,12 @@
     n may be up to 4.
 """
 from graphc_prelude import (
-    FLAGS, at_bool, at_f64, keep, log, njit, part4, part8, ptr, select, splat4, splat8, store_part,
-    sum_lanes,
+    FLAGS, KERNEL, at_bool, at_f64, keep, log, njit, part4, part8, ptr, select, splat4, splat8,
+    store_part, sum_lanes,
 )
 
 
-@njit(**FLAGS)
+@njit(**KERNEL)
 def forward_backward(n, x, out):
     """Both sweeps."""
     d_x = at_f64(out, 0)  # f64[n]

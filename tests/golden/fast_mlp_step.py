@@ -9,22 +9,23 @@
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
     d_v is d(loss)/dv.
     batch may be up to 100.
-    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.
+    multiply(..., panel, depth, rows): as gemm, by tiles that are packed in panels.
+    barrier(team, me): all threads arrive before any goes on.
 """
 from math import inf, nan
 
 from graphc_prelude import (
-    FLAGS, absolute, at_f32, at_f64, at_i64, at_u8, barrier, count8, exp, f32, f64, gather_rows,
-    gemm, give_back, given_at_f32, given_at_i64, given_at_u8, given_i64, i64, keep, log, max_lanes,
-    maximum, njit, outside, part, part8, ptr, report, returned_f64, select, send, shift, splat8,
-    store_part, sum_lanes, to_f32, to_f64, total,
+    FLAGS, KERNEL, absolute, at_f32, at_f64, at_i64, at_u8, barrier, count8, exp, f32, f64,
+    gather_rows, give_back, given_at_f32, given_at_i64, given_at_u8, given_i64, i64, keep, log,
+    max_lanes, maximum, multiply, njit, outside, part, part8, ptr, report, returned_f64, select,
+    send, shift, splat8, store_part, sum_lanes, to_f32, to_f64, total,
 )
 
 
-@njit(**FLAGS)
+@njit(**KERNEL)
 def step(me, team, batch, X, y, state, work):
     """One training step: both sweeps and the update of state."""
-    own = 64                                       # bytes of a thread's own
+    own = 1024                                     # bytes of a thread's own
     mine = shift(work, 84096 + me*own)
     W1 = at_f32(state, 0)                          # f32[784,100]
     W2 = at_f32(state, 313600)                     # f32[100,10]
@@ -32,7 +33,7 @@ def step(me, team, batch, X, y, state, work):
     optimizer_steps = at_i64(state, 317696)        # i64
     matmul_X = Z1 = d_matmul_X = at_f32(work, 64)  # f32[batch,100]
     scores = d_Z1 = at_f32(work, 40064)            # f32[batch,10]
-    exp_scores = at_f32(mine, 0)                   # f32[10]
+    exp_scores = at_f32(mine, 960)                 # f32[10]
     d_scores = at_f32(work, 80064)                 # f32[batch,10]
 
     # forward sweep
@@ -44,14 +45,14 @@ def step(me, team, batch, X, y, state, work):
     batch_lo = part(team, me, batch, 12)
     batch_hi = part(team, me + 1, batch, 12)
     # (1)  X @ W1
-    gemm(0, 0, batch_hi - batch_lo, 100, 784, f32(1), shift(X, batch_lo*784), 784, W1, 100, f32(0),
-        shift(matmul_X, batch_lo*100), 100)
+    multiply(0, 0, batch_hi - batch_lo, 100, 784, 1, shift(X, batch_lo*784), 784, W1, 100, 0,
+        shift(matmul_X, batch_lo*100), 100, 0, 0, 0)
     for i in range(batch_lo * 100, batch_hi * 100, 8):
         left = batch_hi * 100 - i
         store_part(Z1, i, maximum(part8(matmul_X, i, left), f32(0)), left)  # (2)  Z1 = relu(X @ W1)
     # (3)  scores = Z1 @ W2
-    gemm(0, 0, batch_hi - batch_lo, 10, 100, f32(1), shift(Z1, batch_lo*100), 100, W2, 10, f32(0),
-        shift(scores, batch_lo*10), 10)
+    multiply(0, 0, batch_hi - batch_lo, 10, 100, 1, shift(Z1, batch_lo*100), 100, W2, 10, 0,
+        shift(scores, batch_lo*10), 10, 0, 0, 0)
     sum_scores = 0.0                                          # (4)
     # d(4)  loss = cross_entropy(scores, y)
     d_loss = f32(1)
@@ -83,15 +84,15 @@ def step(me, team, batch, X, y, state, work):
 
     # backward sweep, last stage first
     # d(3)  scores = Z1 @ W2
-    gemm(0, 1, batch_hi - batch_lo, 100, 10, f32(1), shift(d_scores, batch_lo*10), 10, W2, 10,
-        f32(0), shift(d_Z1, batch_lo*100), 100)
+    multiply(0, 1, batch_hi - batch_lo, 100, 10, 1, shift(d_scores, batch_lo*10), 10, W2, 10, 0,
+        shift(d_Z1, batch_lo*100), 100, mine, 10, 0)
     lr = f32(optimizer_lr[0])                          # u
     rows_lo = part(team, me, 100, 12)
     rows_hi = part(team, me + 1, 100, 12)
     barrier(team, me)
     # d(3) u  W2 -= lr * d_W2
-    gemm(1, 0, rows_hi - rows_lo, 10, batch, -lr, shift(Z1, rows_lo), 100, d_scores, 10, f32(1),
-        shift(W2, rows_lo*10), 10)
+    multiply(1, 0, rows_hi - rows_lo, 10, batch, -lr, shift(Z1, rows_lo), 100, d_scores, 10, 1,
+        shift(W2, rows_lo*10), 10, 0, 0, 0)
     barrier(team, me)
     for i in range(batch_lo * 100, batch_hi * 100, 8):
         left = batch_hi * 100 - i
@@ -102,8 +103,8 @@ def step(me, team, batch, X, y, state, work):
     rows_hi2 = part(team, me + 1, 784, 12)
     barrier(team, me)
     # d(1) u  W1 -= lr * d_W1
-    gemm(1, 0, rows_hi2 - rows_lo2, 100, batch, -lr, shift(X, rows_lo2), 784, d_matmul_X, 100,
-        f32(1), shift(W1, rows_lo2*100), 100)
+    multiply(1, 0, rows_hi2 - rows_lo2, 100, batch, -lr, shift(X, rows_lo2), 784, d_matmul_X, 100,
+        1, shift(W1, rows_lo2*100), 100, 0, 0, 0)
 
     # update
     if me == 0:

@@ -11,12 +11,12 @@
 from math import inf
 
 from graphc_prelude import (
-    FLAGS, absolute, at_f64, exp, keep, max_lanes, maximum, njit, part4, ptr, select, splat4,
-    store_part, sum_lanes,
+    FLAGS, KERNEL, absolute, at_f64, exp, keep, max_lanes, maximum, njit, part4, ptr, select,
+    splat4, store_part, sum_lanes,
 )
 
 
-@njit(**FLAGS)
+@njit(**KERNEL)
 def forward_backward(m, x, up, work, out):
     """Both sweeps."""
     d_x = at_f64(out, 0)           # f64[m,10]

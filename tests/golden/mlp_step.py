@@ -14,12 +14,12 @@
 from math import inf, nan
 
 from graphc_prelude import (
-    FLAGS, absolute, at_f32, at_f64, at_i64, at_u8, exp, f32, f64, gather_rows, gemm, i64, log,
-    maximum, njit, outside, ptr, report, select, shift,
+    FLAGS, KERNEL, absolute, at_f32, at_f64, at_i64, at_u8, exp, f32, f64, gather_rows, gemm, i64,
+    log, maximum, njit, outside, ptr, report, select, shift,
 )
 
 
-@njit(**FLAGS)
+@njit(**KERNEL)
 def step(batch, X, y, state, work):
     """One training step: both sweeps and the update of state."""
     W1 = at_f32(state, 0)                          # f32[784,100]

@@ -8,7 +8,7 @@
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
     d_v is d(f)/dv.
 """
-from graphc_prelude import FLAGS, at_f64, njit, ptr
+from graphc_prelude import FLAGS, KERNEL, at_f64, njit, ptr
 
 
 @njit(**FLAGS)

@@ -11,11 +11,11 @@
 from math import inf
 
 from graphc_prelude import (
-    FLAGS, absolute, at_f64, exp, maximum, njit, ptr, select,
+    FLAGS, KERNEL, absolute, at_f64, exp, maximum, njit, ptr, select,
 )
 
 
-@njit(**FLAGS)
+@njit(**KERNEL)
 def forward_backward(m, x, up, work, out):
     """Both sweeps."""
     d_x = at_f64(out, 0)           # f64[m,10]

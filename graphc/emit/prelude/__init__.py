@@ -32,6 +32,7 @@ from .functions import (
 )
 from .jit import (
     FLAGS,
+    KERNEL,
     PLAIN,
     boolean,
     f32,
@@ -135,13 +136,18 @@ from .team import (
 
 _SAME = "BLAS", "boolean", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"
 PLAIN |= {name: globals()[name] for name in _SAME}
-PLAIN |= {"njit": lambda function=None, **flags: function or (lambda f: f), "FLAGS": {}}
+PLAIN |= {
+    "njit": lambda function=None, **flags: function or (lambda f: f),
+    "FLAGS": {},
+    "KERNEL": {},
+}
 
 globals().update(GIVENS)
 
 __all__ = [
     "BLAS",
     "FLAGS",
+    "KERNEL",
     "PLAIN",
     "absolute",
     "add_up",

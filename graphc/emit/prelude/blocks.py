@@ -302,7 +302,9 @@ def _column_share(
         units = min(units, cut[-1].start // step + 1)
     lo, hi = _share(b, units, step, me, team)
     return [
-        each_._replace(start=llvm("smax")(b, whole(each_.start), lo), stop=smaller(b, each_.stop, hi))
+        each_._replace(
+            start=llvm("smax")(b, whole(each_.start), lo), stop=smaller(b, each_.stop, hi)
+        )
         for each_ in cut
     ]
 

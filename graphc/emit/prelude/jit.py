@@ -10,7 +10,7 @@ from numba import config
 from numba.core import typed_passes, untyped_passes
 from numba.core.cgutils import get_or_insert_function
 from numba.core.compiler import CompilerBase
-from numba.core.compiler_machinery import PassManager
+from numba.core.compiler_machinery import PassManager, register_pass
 from numba.extending import intrinsic
 
 Type: TypeAlias = Any  # of Numba's
@@ -35,6 +35,39 @@ class Lean(CompilerBase):
         return [pipeline]
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class Linked(typed_passes.NativeLowering):
+    """Code that is only ever part of other code: optimised and made machine code there; see Note
+    [Lean].
+    """
+
+    _name = "lowering_to_be_linked"
+
+    def run_pass(self, state: Any) -> bool:
+        """Lower a function, and let callers link what came out."""
+        state.library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
+        state.library._optimize_final_module = lambda: None
+        state.flags.no_compile = True
+        super().run_pass(state)
+        nobody: Any = [].append  # Numba wants a builtin function, and one for each
+        state.targetctx.insert_user_function(nobody, state.cr.fndesc, [state.library])
+        state.cr = state.cr._replace(cfunc=nobody)
+        return True
+
+
+class LeanKernel(CompilerBase):
+    """The same pipeline for functions that Python does not call."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        """One pipeline, from bytecode to code to be linked."""
+        pipeline = PassManager("lean kernel")
+        for each in PASSES:
+            wanted = Linked if each is typed_passes.NativeLowering else each
+            pipeline.add_pass(wanted, wanted.__name__)
+        pipeline.finalize()
+        return [pipeline]
+
+
 # fmt: off
 PASSES: tuple[type, ...] = (
     untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
@@ -44,6 +77,7 @@ PASSES: tuple[type, ...] = (
 # fmt: on
 FLAGS: dict[str, Any] = dict(nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
 FLAGS |= dict(pipeline_class=Lean, no_cfunc_wrapper=True)
+KERNEL = FLAGS | dict(pipeline_class=LeanKernel, no_cpython_wrapper=True)
 JIT_OFF: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
 
 
@@ -142,3 +176,5 @@ def lanewise(b: Builder, build: Build, *values: Value) -> Value:
 # Negate a bool as `c ^ True`: ~ of a Python bool is an integer. An index of a pointer is neither
 # checked nor wrapped around. A nest of two loops with five statements takes about 50 ms to compile,
 # in a function with 80 of them too; sharing names between loops and ternaries cost nothing more.
+# Numba optimises a function and makes machine code of it, then links it into its callers, where
+# LLVM does all of that again. Kernels are called by their doors only, so theirs is left out.

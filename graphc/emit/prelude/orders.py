@@ -40,8 +40,7 @@ def _product(order: Order, values: tuple[Value, ...]) -> Product:
     a, b, c, panel, alpha, beta, m, n, k, _, _ = values
     sizes = (x if known is None else known for known, x in zip(order[2:5], (m, n, k), strict=True))
     factors = (
-        x if known is None else known
-        for known, x in ((order.alpha, alpha), (order.beta, beta))
+        x if known is None else known for known, x in ((order.alpha, alpha), (order.beta, beta))
     )
     left, right = Matrix(a, order.lda, 1), Matrix(b, order.ldb, 1)
     left, right = left.turned if order.ta else left, right.turned if order.tb else right

@@ -129,4 +129,3 @@ def _exchanged(b: Builder, x: Value, y: Value, far: int) -> tuple[Value, Value]:
     low = [n if n & far == 0 else len(lanes) + n - far for n in lanes]
     high = [n + far if n & far == 0 else len(lanes) + n for n in lanes]
     return shuffled(b, x, y, low), shuffled(b, x, y, high)
-
