@@ -248,7 +248,7 @@ def header(plan: Plan, lines: bool, body: str) -> str:
     facts = ["    (k) computes stage k; d(k) carries the gradient back through stage k; u updates."]
     facts += [f"    d_v is d({_safe(plan.of)})/dv."] if _has_gradients(plan) else []
     facts += [f"    {_limits(plan)}"] if plan.sizes.names else []
-    facts += [text for name, text in TOLD.items() if f" {name}(" in body]
+    facts += [f"    {name}{text}" for name, text in TOLD.items() if f" {name}(" in body]
     table = _columns(rows)
     first = (
         f"{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file."
@@ -257,10 +257,10 @@ def header(plan: Plan, lines: bool, body: str) -> str:
 
 
 TOLD = {
-    "gemm": "    gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.",
-    "multiply": "    multiply(..., panel, depth, rows): as gemm, by tiles that are packed in panels.",
-    "barrier": "    barrier(team, me): all threads arrive before any goes on.",
-    "tick": "    tick(ticks, slot) adds the time since the last tick to a slot.",
+    "gemm": "(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.",
+    "multiply": "(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc, ...): as BLAS' gemm.",
+    "barrier": "(team, me): all threads arrive before any goes on.",
+    "tick": "(ticks, slot) adds the time since the last tick to a slot.",
 }
 """What the header says of functions that the module calls."""
 

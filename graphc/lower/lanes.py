@@ -23,6 +23,11 @@ SHORTEST = 4
 LONG = 50
 """A stored value of more characters gets a line of its own."""
 
+LONG_SUM = 64
+"""Sums of so many elements are worth two registers at a time."""
+
+MOST_LANES = 16
+
 Fresh = Callable[[str], str]
 
 
@@ -97,7 +102,16 @@ class _Lanes:
                 sizes.append(DTYPES[self.scope.types[item.buffer]].itemsize)
         if not sizes:
             raise Refused
-        return self.nbytes // max(4, min(sizes))
+        lanes = self.nbytes // max(4, min(sizes))
+        return min(2 * lanes, MOST_LANES) if self._only_adds_up() else lanes
+
+    def _only_adds_up(self) -> bool:
+        """Whether a long loop stores nothing: then two registers at a time, each with sums of its
+        own, wait less for each other.
+        """
+        hi = self.loop.hi
+        long = not isinstance(hi, Number) or hi.value >= LONG_SUM
+        return long and not any(writes for _, writes in self._items())
 
     def _memory(self, item: Item) -> str:
         return self.scope.memory.get(item.buffer, item.buffer)

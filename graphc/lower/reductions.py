@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.expr import Binary, Call, Expr
+from graphc.expr import Binary, Call, Expr, Name
+from graphc.kernel import Let, Stmt
 from graphc.types import DTYPES
 
 
@@ -45,3 +46,24 @@ REDUCTIONS: dict[str, Reduction] = {
     "&":       Reduction(lambda t: True,  "all_lanes",  lambda a, b: Binary("&", a, b)),
 }
 # fmt: on
+
+TOTALS = {"+": "total", "maximum": "greatest", "minimum": "least"}
+"""What joins the accumulators of a team's threads."""
+
+
+def register_of(e: Call) -> str:
+    """The register that a reduction over lanes is of."""
+    return e.args[0].text if isinstance(e.args[0], Name) else ""
+
+
+def is_register(start: Expr) -> bool:
+    """Whether an accumulator starts as a register of lanes."""
+    return isinstance(start, Call) and start.function.startswith("splat")
+
+
+def joiner(name: str, stmt: Stmt) -> str:
+    """By what an accumulator grows: `name = maximum(name, x)`."""
+    e = stmt.expr if isinstance(stmt, Let) else None
+    if isinstance(e, Call) and e.args and e.args[0] == Name(name):
+        return e.function
+    return "?"

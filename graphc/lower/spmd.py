@@ -29,6 +29,7 @@ from graphc.lower.cost import PRODUCTS, is_large, operations, value
 from graphc.lower.edits import ME, ZERO, alone, ending, grouped, number, renamed, shifted
 from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
 from graphc.lower.parts import mapped, rebuilt
+from graphc.lower.reductions import TOTALS, is_register, joiner, register_of
 from graphc.lower.touch import Touch, flat, touches
 from graphc.plan.memory import aligned
 
@@ -262,7 +263,7 @@ class _Spreader:
                 names = (line.target.text,)
             for name in names:
                 if name in self.starts:
-                    found[name] = "+" if isinstance(line, Add) else _joiner(name, line)
+                    found[name] = "+" if isinstance(line, Add) else joiner(name, line)
         return found
 
     def _sums(self, stmt: Loop) -> list[str] | None:
@@ -308,7 +309,7 @@ class _Spreader:
         self.lines.append(Loop(stmt.index, lo, hi, stmt.step, body))
         for name, op in scalars.items():
             self.partial[name] = TOTALS[op]
-            if not _is_register(self.starts[name]):
+            if not is_register(self.starts[name]):
                 self._total_of(name, Name(name))
         for buffer, (own, count) in mine.items():
             self._add_up(buffer, own, count)
@@ -354,8 +355,12 @@ class _Spreader:
         """A line that reads a register of sums: over all threads."""
 
         def change(e: Expr) -> Expr | None:
-            if isinstance(e, Call) and e.function.endswith("_lanes") and _of(e) in self.partial:
-                return self._over_team(self.partial[_of(e)], e)
+            if (
+                isinstance(e, Call)
+                and e.function.endswith("_lanes")
+                and register_of(e) in self.partial
+            ):
+                return self._over_team(self.partial[register_of(e)], e)
             return None
 
         return mapped(stmt, lambda e: rebuilt(e, change))  # type: ignore[return-value]
@@ -367,26 +372,6 @@ class _Spreader:
         self.slots += 1
         self.pending.clear()
         return Call(function, (TEAM, ME, Number(self.slots - 1, "i64"), value))
-
-
-TOTALS = {"+": "total", "maximum": "greatest", "minimum": "least"}
-
-
-def _of(e: Call) -> str:
-    """The register that a reduction over lanes is of."""
-    return e.args[0].text if isinstance(e.args[0], Name) else ""
-
-
-def _is_register(start: Expr) -> bool:
-    return isinstance(start, Call) and start.function.startswith("splat")
-
-
-def _joiner(name: str, stmt: Stmt) -> str:
-    """By what an accumulator grows: `name = maximum(name, x)`."""
-    e = stmt.expr if isinstance(stmt, Let) else None
-    if isinstance(e, Call) and e.args and e.args[0] == Name(name):
-        return e.function
-    return "?"
 
 
 def _as_is(spreader: _Spreader, stmt: Stmt) -> None:

@@ -48,7 +48,7 @@ def test_the_argument_goes_before_the_environment_and_that_before_the_machine(mo
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "two", True])
 def test_what_is_no_number_of_threads_is_told(wrong):
-    with pytest.raises(UsageError, match="threads is .* whole number above 0"):
+    with pytest.raises(UsageError, match=r"threads is .* whole number above 0"):
         threads(wrong)
 
 

@@ -13,7 +13,7 @@ import llvmlite.binding as binding
 from llvmlite import ir
 
 from .jit import Builder, Value, llvm
-from .packing import copied, in_vectors
+from .packing import copied, in_vectors, turned
 from .tiles import (
     Grid,
     Line,
@@ -25,6 +25,7 @@ from .tiles import (
     plus,
     prefetch,
     put,
+    same,
     smaller,
     sums,
     whole,
@@ -181,6 +182,8 @@ def panels(b: Builder, p: Product) -> list[Panels]:
     step, begin = vectors * p.lanes, (count - 1) * vectors * p.lanes
     ends = *range(0, (last - 1) * p.lanes, p.lanes), p.n - begin - p.lanes
     full = Panels(0, begin, step, tuple(range(0, step, p.lanes)), p.lanes)
+    if full.offsets == ends:
+        return [full._replace(stop=p.n)]
     return [full, Panels(begin, p.n, step + p.lanes, ends, p.lanes)]
 
 
@@ -298,7 +301,7 @@ def _column_share(
     """The panels that begin in this thread's columns."""
     step = cut[0].step
     units = _up(b, p.n, step)
-    if isinstance(units, int):
+    if len(cut) > 1 and isinstance(units, int):
         units = min(units, cut[-1].start // step + 1)
     lo, hi = _share(b, units, step, me, team)
     return [
@@ -326,7 +329,7 @@ def _rows_of(b: Builder, p: Product, cut: list[Panels], block: Block, lo: Size, 
 
 def _panels_of(b: Builder, p: Product, cut: list[Panels], block: Block, lo: Size, hi: Size) -> None:
     for kind in cut:
-        if kind.offsets and kind.start is not kind.stop:
+        if kind.offsets and not same(kind.start, kind.stop):
             each(b, kind.start, kind.stop, kind.step, _panel(b, p, block, kind, lo, hi))
 
 
@@ -443,16 +446,14 @@ def _stored(b: Builder, p: Product, grid: Grid, places: Grid) -> None:
 
 
 def _packed_rows(b: Builder, p: Product, block: Block, row: Value, count: Value) -> Matrix:
-    """A copy of rows of A, a depth long, with distances that suit the cache."""
-    a, order = block.a.part(b, row, 0), p.order
-    here = b.gep(p.panel, [whole(3 * p.lanes * order.depth)])
+    """A copy of rows of A, a depth long, whose elements lie along the depth."""
+    a, here = block.a.part(b, row, 0), b.gep(p.panel, [whole(3 * p.lanes * p.order.depth)])
+    to = Matrix(here, p.order.depth + PAD, 1)
     if a.right == 1:
-        to = Matrix(here, order.depth + PAD, 1)
         copied(b, a, to, count, block.depth)
-        return to
-    to = Matrix(here, order.rows + PAD, 1)
-    copied(b, a.turned, to, block.depth, count)
-    return to.turned
+    else:
+        turned(b, a, to, count, block.depth, p.lanes)
+    return to
 
 
 def _pack(b: Builder, p: Product, block: Block, kind: Panels, j: Value) -> None:

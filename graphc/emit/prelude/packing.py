@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from numba.core.cgutils import raw_memcpy
 
-from .jit import Builder, Value
+from .jit import Build, Builder, Value
 from .tiles import (
     Matrix,
     Size,
@@ -42,75 +42,95 @@ def _element_bytes(place: Value) -> int:
 
 
 def in_vectors(
-    b: Builder, source: Matrix, columns: Sequence[int], to: Value, depth: Value, lanes: int
+    b: Builder, source: Matrix, columns: Sequence[int], to: Value, depth: Size, lanes: int
 ) -> None:
     """Copy vectors that begin at these columns side by side, row by row."""
-    straight = source.right == 1
-    far = source.down if straight else source.right
-    copy = _straight if straight else _transposed if source.down == 1 else _picked
-    starts = [source.at(b, 0, x) for x in columns]
-
-    def build(b: Builder, to: Value, far: Value, near: Value, depth: Value, *starts: Value) -> None:
-        copy(b, to, far, near, depth, list(starts), lanes)
-
-    name = f"{copy.__name__}.{to.type.pointee}.{len(starts)}x{lanes}"
-    near = source.right if straight else source.down
-    outlined(b, name, build, to, whole(far), whole(near), whole(depth), *starts)
+    starts, width = [source.at(b, 0, x) for x in columns], len(columns) * lanes
+    if source.right == 1:
+        name = f"straight.{to.type.pointee}.{len(starts)}x{lanes}"
+        outlined(b, name, _straight(lanes), to, whole(source.down), whole(depth), *starts)
+        return
+    for n, start in enumerate(starts):
+        there = Matrix(b.gep(to, [whole(n * lanes)]), width, 1)
+        turned(b, source._replace(place=start), there, depth, lanes, lanes)
 
 
-def _straight(
-    b: Builder, to: Value, far: Value, near: Value, depth: Value, starts: list[Value], lanes: int
-) -> None:
+def _straight(lanes: int) -> Build:
     """Rows of neighbours; the next panel's are brought near, too."""
-    width = len(starts) * lanes
 
-    def row(n: Value) -> None:
-        for x, start in enumerate(starts):
-            line = b.gep(start, [b.mul(n, far)])
-            put(b, b.gep(to, [plus(b, times(b, n, width), x * lanes)]), load(b, line, lanes))
-            prefetch(b, b.gep(line, [whole(width)]))
+    def build(b: Builder, to: Value, down: Value, depth: Value, *starts: Value) -> None:
+        width = len(starts) * lanes
 
-    each(b, 0, depth, 1, row)
+        def row(n: Value) -> None:
+            for x, start in enumerate(starts):
+                line = b.gep(start, [b.mul(n, down)])
+                put(b, b.gep(to, [plus(b, times(b, n, width), x * lanes)]), load(b, line, lanes))
+                prefetch(b, b.gep(line, [whole(width)]))
+
+        each(b, 0, depth, 1, row)
+
+    return build
 
 
-def _transposed(
-    b: Builder, to: Value, far: Value, near: Value, depth: Value, starts: list[Value], lanes: int
+def turned(
+    b: Builder, source: Matrix, to: Matrix, rows: Size, columns: Size, lanes: int
 ) -> None:
-    """Columns that lie along the depth, a square at a time."""
-    width = len(starts) * lanes
-
-    def square(n: Value) -> None:
-        for x, start in enumerate(starts):
-            lines = [b.gep(start, [b.add(n, b.mul(whole(c), far))]) for c in range(lanes)]
-            for r, vector in enumerate(_rows_turned(b, [load(b, line, lanes) for line in lines])):
-                put(b, b.gep(to, [plus(b, times(b, plus(b, n, r), width), x * lanes)]), vector)
-
-    full = b.sub(depth, b.urem(depth, whole(lanes)))
-    each(b, 0, full, lanes, square)
-    _elements(b, to, far, near, (full, depth), starts, lanes)
+    """Copy a matrix whose columns lie side by side in memory to where its rows do."""
+    sizes = whole(source.down), whole(source.right), whole(to.down), whole(rows), whole(columns)
+    kind = f"turned.{lanes}" if source.down == 1 else "picked"
+    build = _squares(lanes) if source.down == 1 else _elements
+    outlined(b, f"{kind}.{to.place.type.pointee}", build, source.place, to.place, *sizes)
 
 
-def _picked(
-    b: Builder, to: Value, far: Value, near: Value, depth: Value, starts: list[Value], lanes: int
-) -> None:
-    """Columns that lie in any way, element by element."""
-    _elements(b, to, far, near, (0, depth), starts, lanes)
+def _squares(lanes: int) -> Build:
+    """So many rows of so many columns at a time, and what is left over one by one."""
+
+    def build(
+        b: Builder, start: Value, to: Value, down: Value, right: Value, far: Value,
+        rows: Value, columns: Value,
+    ) -> None:  # fmt: skip
+        low, side = _cut(b, rows, lanes), _cut(b, columns, lanes)
+
+        def square(i: Value, j: Value) -> None:
+            lines = [_spot(b, start, i, 1, plus(b, j, x), right) for x in range(lanes)]
+            for x, vector in enumerate(_rows_turned(b, [load(b, line, lanes) for line in lines])):
+                put(b, _spot(b, to, plus(b, i, x), far, j, 1), vector)
+
+        each(b, 0, side, lanes, lambda j: each(b, 0, low, lanes, lambda i: square(i, j)))
+        apart = down, right, far
+        _one_by_one(b, start, to, apart, (low, rows), (0, side))
+        _one_by_one(b, start, to, apart, (0, rows), (side, columns))
+
+    return build
+
+
+def _cut(b: Builder, size: Value, unit: int) -> Value:
+    return b.sub(size, b.urem(size, whole(unit)))
+
+
+def _spot(b: Builder, start: Value, i: Size, down: Size, j: Size, right: Size) -> Value:
+    """The place of an element."""
+    return b.gep(start, [b.add(b.mul(whole(i), whole(down)), b.mul(whole(j), whole(right)))])
 
 
 def _elements(
-    b: Builder, to: Value, far: Value, near: Value, rows: tuple[Size, Size],
-    starts: list[Value], lanes: int,
+    b: Builder, start: Value, to: Value, down: Value, right: Value, far: Value,
+    rows: Value, columns: Value,
 ) -> None:  # fmt: skip
-    width = len(starts) * lanes
+    _one_by_one(b, start, to, (down, right, far), (0, rows), (0, columns))
 
-    def row(n: Value) -> None:
-        for x, start in enumerate(starts):
-            for c in range(lanes):
-                there = plus(b, times(b, n, width), x * lanes + c)
-                one = b.gep(start, [b.add(b.mul(n, near), b.mul(whole(c), far))])
-                b.store(b.load(one), b.gep(to, [there]))
 
-    each(b, *rows, 1, row)
+def _one_by_one(
+    b: Builder, start: Value, to: Value, apart: tuple[Value, Value, Value],
+    rows: tuple[Size, Size], columns: tuple[Size, Size],
+) -> None:  # fmt: skip
+    """Copy the elements of these rows and columns."""
+    down, right, far = apart
+
+    def element(i: Value, j: Value) -> None:
+        b.store(b.load(_spot(b, start, i, down, j, right)), _spot(b, to, i, far, j, 1))
+
+    each(b, *rows, 1, lambda i: each(b, *columns, 1, lambda j: element(i, j)))
 
 
 def _rows_turned(b: Builder, rows: list[Value]) -> list[Value]:

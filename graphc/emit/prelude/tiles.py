@@ -35,19 +35,27 @@ def whole(x: Size) -> Value:
 
 def plus(b: Builder, x: Size, y: Size) -> Size:
     """x + y, added up now where both are known."""
-    known = isinstance(x, int) and isinstance(y, int)
-    return x + y if known else b.add(whole(x), whole(y))
+    if isinstance(y, int) and (y == 0 or isinstance(x, int)):
+        return x + y if isinstance(x, int) else x
+    return b.add(whole(x), whole(y))
 
 
 def times(b: Builder, x: Size, y: int) -> Size:
     """x * y, multiplied now where x is known."""
-    return x * y if isinstance(x, int) else b.mul(x, whole(y))
+    if isinstance(x, int) or y == 1:
+        return x * y if isinstance(x, int) else x
+    return b.mul(x, whole(y))
 
 
 def smaller(b: Builder, x: Size, y: Size) -> Size:
     """The smaller one of two sizes."""
     known = isinstance(x, int) and isinstance(y, int)
     return min(x, y) if known else llvm("smin")(b, whole(x), whole(y))
+
+
+def same(x: Size, y: Size) -> bool:
+    """Whether two sizes are known to be equal."""
+    return x == y if isinstance(x, int) and isinstance(y, int) else x is y
 
 
 Body = Callable[[Value, list[Value]], Sequence[Value]]
@@ -100,6 +108,11 @@ def outlined(b: Builder, name: str, build: Build, *values: Value) -> Any:
 # Matrices
 
 
+def near(b: Builder, place: Value, n: Size) -> Value:
+    """The place n elements on."""
+    return place if same(n, 0) else b.gep(place, [whole(n)], inbounds=True)
+
+
 class Line(NamedTuple):
     """Elements of an operand along the depth: where the first is, how far it is to the next."""
 
@@ -107,10 +120,9 @@ class Line(NamedTuple):
     offset: int
     step: int
 
-    def at(self, b: Builder, p: Size, later: int = 0) -> Value:
-        """The place of element p + later."""
-        far = b.gep(self.place, [whole(times(b, p, self.step))], inbounds=True)
-        return b.gep(far, [whole(self.offset + later * self.step)], inbounds=True)
+    def at(self, b: Builder, later: int = 0) -> Value:
+        """The place of a later element."""
+        return near(b, self.place, self.offset + later * self.step)
 
 
 class Matrix(NamedTuple):
@@ -127,8 +139,8 @@ class Matrix(NamedTuple):
 
     def at(self, b: Builder, i: Size, j: Size) -> Value:
         """The place of an element."""
-        row = b.gep(self.place, [whole(times(b, i, self.down))], inbounds=True)
-        return b.gep(row, [whole(times(b, j, self.right))], inbounds=True)
+        row = near(b, self.place, times(b, i, self.down))
+        return near(b, row, times(b, j, self.right))
 
     def part(self, b: Builder, i: Size, j: Size) -> "Matrix":
         """What is below and to the right of an element."""
@@ -143,7 +155,7 @@ def load(b: Builder, place: Value, lanes: int, step: int = 1) -> Value:
         return b.load(b.bitcast(place, kind.as_pointer()), align=_bytes(element))
     vector = ir.Constant(kind, ir.Undefined)
     for n in range(lanes):
-        one = b.load(b.gep(place, [whole(n * step)]))
+        one = b.load(near(b, place, n * step))
         vector = b.insert_element(vector, one, ir.Constant(I32, n))
     return vector
 
@@ -155,7 +167,7 @@ def put(b: Builder, place: Value, vector: Value, step: int = 1) -> None:
         b.store(vector, there, align=_bytes(vector.type.element))
         return
     for n in range(vector.type.count):
-        b.store(b.extract_element(vector, ir.Constant(I32, n)), b.gep(place, [whole(n * step)]))
+        b.store(b.extract_element(vector, ir.Constant(I32, n)), near(b, place, n * step))
 
 
 def prefetch(b: Builder, place: Value) -> None:
@@ -196,6 +208,19 @@ class Tile(NamedTuple):
         """How much of the depth a step takes."""
         return self.lanes if self.dotted else 1
 
+    def moved(self, b: Builder, p: Size) -> "Tile":
+        """The tile from p on; lines that begin at one place share its address."""
+        found: dict[tuple[int, int], Value] = {}
+
+        def moved(line: Line) -> Line:
+            key = id(line.place), line.step
+            if key not in found:
+                found[key] = near(b, line.place, times(b, p, line.step))
+            return line._replace(place=found[key])
+
+        rows, columns = ([moved(line) for line in lines] for lines in (self.rows, self.columns))
+        return self._replace(rows=rows, columns=columns)
+
     def zeros(self, lanes: int) -> list[Value]:
         """A register for each sum."""
         kind = ir.VectorType(self.rows[0].place.type.pointee, lanes)
@@ -223,19 +248,20 @@ def _grown_sums(b: Builder, tile: Tile, depth: Size) -> list[Value]:
     last = _rounded(b, depth, stride)
 
     def turn(p: Value, kept: list[Value]) -> list[Value]:
+        here = tile.moved(b, p)
         for n in range(steps):
             chain = n % chains * size
-            added = _stepped(b, tile, p, n, kept[chain : chain + size], tile.lanes)
+            added = _stepped(b, here, n, kept[chain : chain + size], tile.lanes)
             kept = kept[:chain] + added + kept[chain + size :]
         return kept
 
     def single(p: Value, kept: list[Value]) -> list[Value]:
-        return _stepped(b, tile, p, 0, kept, tile.lanes)
+        return _stepped(b, tile.moved(b, p), 0, kept, tile.lanes)
 
     kept = loop(b, 0, last, stride, turn, *tile.zeros(tile.lanes) * chains)
     total = _together(b, [kept[n : n + size] for n in range(0, len(kept), size)])
     end = _rounded(b, depth, tile.pace)
-    return total if end is last else loop(b, last, end, tile.pace, single, *total)
+    return total if same(end, last) else loop(b, last, end, tile.pace, single, *total)
 
 
 def _chains(size: int, depth: Size) -> int:
@@ -261,17 +287,15 @@ def _together(b: Builder, parts: list[list[Value]]) -> list[Value]:
     return parts[0]
 
 
-def _stepped(
-    b: Builder, tile: Tile, p: Value, n: int, total: list[Value], lanes: int
-) -> list[Value]:
-    """The sums with step n from p on; the operand of which there is less is held in registers."""
+def _stepped(b: Builder, tile: Tile, n: int, total: list[Value], lanes: int) -> list[Value]:
+    """The sums with the tile's step n; the operand of which there is less is held in registers."""
 
     def row(line: Line) -> Value:
-        place = line.at(b, p, n * tile.pace)
+        place = line.at(b, n * tile.pace)
         return load(b, place, lanes) if tile.dotted else spread(b, b.load(place), lanes)
 
     def column(line: Line) -> Value:
-        return load(b, line.at(b, p, n * tile.pace), lanes, tile.apart)
+        return load(b, line.at(b, n * tile.pace), lanes, tile.apart)
 
     total, width = list(total), len(tile.columns)
     few, many = (tile.rows, tile.columns), (row, column)
@@ -295,7 +319,7 @@ def _added_up(b: Builder, tile: Tile, partial: list[Value], depth: Size) -> Grid
     start = _rounded(b, depth, tile.lanes)
 
     def turn(p: Size, kept: list[Value], lanes: int = 1) -> list[Value]:
-        fresh = _stepped(b, tile, p, 0, tile.zeros(lanes), lanes)
+        fresh = _stepped(b, tile.moved(b, p), 0, tile.zeros(lanes), lanes)
         return [b.fadd(x, y) for x, y in zip(kept, _row_sums(b, tile, fresh), strict=True)]
 
     if isinstance(depth, int):
