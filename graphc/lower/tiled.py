@@ -68,8 +68,9 @@ def _arguments(args: tuple[Expr, ...], choice: Choice) -> tuple[Expr, ...]:
 
 def _plain(factor: Expr) -> Expr:
     """A factor as the type of number that is known when the tile is made."""
-    simple = isinstance(factor, Number) and factor.value in (0, 1)
-    return Number(int(factor.value), "i64") if simple else factor  # type: ignore[union-attr]
+    if isinstance(factor, Number) and factor.value in (0, 1):
+        return Number(int(factor.value), "i64")
+    return factor
 
 
 def packing(kernel: Kernel, work: int) -> Kernel:

@@ -7,7 +7,7 @@
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
     d_v is d(loss)/dv.
     m may be up to 4.
-    multiply(..., panel, depth, rows): as gemm, by tiles that are packed in panels.
+    multiply(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc, ...): as BLAS' gemm.
 """
 from graphc_prelude import (
     FLAGS, KERNEL, at_f64, at_i64, f64, gather_rows, keep, multiply, njit, part4, power, ptr, shift,

@@ -9,7 +9,7 @@
     (k) computes stage k; d(k) carries the gradient back through stage k; u updates.
     d_v is d(loss)/dv.
     batch may be up to 100.
-    multiply(..., panel, depth, rows): as gemm, by tiles that are packed in panels.
+    multiply(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc, ...): as BLAS' gemm.
     barrier(team, me): all threads arrive before any goes on.
 """
 from math import inf, nan
@@ -25,7 +25,7 @@ from graphc_prelude import (
 @njit(**KERNEL)
 def step(me, team, batch, X, y, state, work):
     """One training step: both sweeps and the update of state."""
-    own = 1024                                     # bytes of a thread's own
+    own = 3136                                     # bytes of a thread's own
     mine = shift(work, 84096 + me*own)
     W1 = at_f32(state, 0)                          # f32[784,100]
     W2 = at_f32(state, 313600)                     # f32[100,10]
@@ -33,7 +33,7 @@ def step(me, team, batch, X, y, state, work):
     optimizer_steps = at_i64(state, 317696)        # i64
     matmul_X = Z1 = d_matmul_X = at_f32(work, 64)  # f32[batch,100]
     scores = d_Z1 = at_f32(work, 40064)            # f32[batch,10]
-    exp_scores = at_f32(mine, 960)                 # f32[10]
+    exp_scores = at_f32(mine, 3072)                # f32[10]
     d_scores = at_f32(work, 80064)                 # f32[batch,10]
 
     # forward sweep
@@ -85,7 +85,7 @@ def step(me, team, batch, X, y, state, work):
     # backward sweep, last stage first
     # d(3)  scores = Z1 @ W2
     multiply(0, 1, batch_hi - batch_lo, 100, 10, 1, shift(d_scores, batch_lo*10), 10, W2, 10, 0,
-        shift(d_Z1, batch_lo*100), 100, mine, 10, 0)
+        shift(d_Z1, batch_lo*100), 100, mine, 16, 0)
     lr = f32(optimizer_lr[0])                          # u
     rows_lo = part(team, me, 100, 12)
     rows_hi = part(team, me + 1, 100, 12)
