@@ -331,6 +331,7 @@ class _Specialiser:
             fuse="fuse" not in self.order.without,
             absorb="absorb" not in self.order.without,
             reuse="reuse" not in self.order.without,
+            threads=thread_count(self.order.threads) if self.order.form == "fast" else 0,
         )
 
     def _sizes(self, sizes: Mapping[str, int], before: Special | None) -> Sizes:

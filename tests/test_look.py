@@ -45,7 +45,7 @@ def test_trace_forms_no_jacobian(program):
 def test_plan_prints_stages_products_and_bytes(program):
     text = str(program.plan)
     assert "h = relu(x @ W)" in text
-    assert "5 x 80 x 60  BLAS" in text
+    assert "5 x 80 x 60  tile" in text
     assert "without reuse" in text
     assert [p.flops for p in program.plan.products] == [2 * 5 * 80 * 60] * 2
 

@@ -25,12 +25,13 @@ arguments.
 @dataclass(frozen=True)
 class Options:
     """What may be switched off: loops shared by stages, updates taken over by products, memory
-    used twice.
+    used twice; and for how many threads products are made by tiles of our own (0: by BLAS).
     """
 
     fuse: bool = True
     absorb: bool = True
     reuse: bool = True
+    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def make(
     return Plan(
         joint.graph.title, parts, sizes, stages, numbers, held, data, data_bytes, out_bytes, feed,
         feed_bytes,
-        {n: i + 1 for i, n in enumerate(checks)}, named_result(joint),
+        {n: i + 1 for i, n in enumerate(checks)}, named_result(joint), options.threads,
     )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ class Plan:
     feed_bytes: int
     checks: Mapping[Node, int]
     of: str
+    threads: int = 0  # products by tiles of our own for so many; 0: by BLAS
 
     @property
     def work_bytes(self) -> int:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from graphc.graph import Node
 from graphc.ops.spell import Each, Fold, Product
+from graphc.plan.access import resolve
 from graphc.plan.fuse import Block, Loop
 from graphc.plan.memory import Slot
 from graphc.plan.plan import Part, Plan
+from graphc.plan.products import choose
 from graphc.plan.tasks import Task
 from graphc.show import expression
 
@@ -55,9 +57,24 @@ def _multiplied(plan: Plan, task: Task) -> Multiplied:
     stack = 1
     for cap in caps[:-2]:
         stack *= cap
-    means = "BLAS, into the update" if task.absorbs else "BLAS" if task.opaque else "loops"
     depth = plan.sizes.capacity(node.args[0].shape[-1])
-    return Multiplied(named(node), caps[-2], caps[-1], depth, stack, means)
+    means = _means(plan, node, caps[-2], caps[-1], depth) if task.opaque else "loops"
+    into = ", into the update" if task.absorbs else ""
+    return Multiplied(named(node), caps[-2], caps[-1], depth, stack, means + into)
+
+
+def _means(plan: Plan, node: Node, m: int, n: int, k: int) -> str:
+    """What makes a product: BLAS, or what the cost model chooses for the threads there are."""
+    if not plan.threads:
+        return "BLAS"
+    turned = [_is_turned(arg) for arg in node.args]
+    return choose(turned[0], turned[1], m, n, k, node.type.numpy.name, plan.threads).reason
+
+
+def _is_turned(arg: Node) -> bool:
+    """Whether a matrix lies transposed in memory."""
+    axes = [along.axis for along in resolve(arg).index if along.axis is not None]
+    return axes != sorted(axes)
 
 
 def named(node: Node) -> str:
