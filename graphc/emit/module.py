@@ -23,6 +23,7 @@ from graphc.graph import Node
 from graphc.joint import Joint
 from graphc.kernel import Kernel, Param, Tag
 from graphc.lower.loops import lower
+from graphc.lower.outline import outlined
 from graphc.lower.page import Labels
 from graphc.lower.simd import vectorised
 from graphc.lower.spmd import spread
@@ -131,13 +132,18 @@ def emit(
     if timed:
         for name, kernel in kernels.items():
             kernels[name], sections[name] = instrument(kernel)
+    layers: list[Kernel] = []
+    for name, kernel in kernels.items() if simd and not timed else ():
+        kernels[name], found_layers = outlined(kernel, names.fresh)
+        layers += found_layers
     parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
+    layer_texts = [printed(k, _params(k.params), k.doc, inner=True) for k in layers]
     more = epochs(plan, kernels["step"], ident, names.fresh) if "step" in kernels else []
     parts |= {epoch.name: epoch.text for epoch in more}
     kinds = _kinds(plan)
     found, door_texts = doors([*kernels.values(), *more], kinds)
     inputs = {n: ident(n) for part in plan.parts.values() for n in part.inputs}
-    body = "\n\n\n".join([*parts.values(), *door_texts])
+    body = "\n\n\n".join([*layer_texts, *parts.values(), *door_texts])
     imported = _imports(body, exports, prelude)
     head = header(plan, lines, body)
     text = f"{head}\n{imported}\n\n\n{body}\n"

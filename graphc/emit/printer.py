@@ -57,9 +57,10 @@ def source(e: Expr) -> str:
     return text(e, number)
 
 
-def printed(kernel: Kernel, params: str, docs: str = "") -> str:
-    """The kernel as a decorated function; one that takes arrays has a door before it."""
-    flags = "KERNEL" if any(p.kind == "array" for p in kernel.params) else "FLAGS"
+def printed(kernel: Kernel, params: str, docs: str = "", inner: bool = False) -> str:
+    """The kernel as a decorated function; one that takes arrays has a door before it, one
+    that is `inner` is called by others."""
+    flags = "KERNEL" if inner or any(p.kind == "array" for p in kernel.params) else "FLAGS"
     head = [f"@njit(**{flags})", f"def {kernel.name}({params}):"]
     head += [f'{INDENT}"""{docs}"""'] if docs else []
     lines = _statements(kernel.body, 1) or [Line(INDENT + "pass")]

@@ -44,7 +44,7 @@ class Choice:
     """What makes a product, and what the threads of a team share of it."""
 
     kind: str
-    """tile, blas or loops."""
+    """tile: there is no size that BLAS makes much faster."""
 
     by: str
     """rows, columns, or nothing where one thread is enough."""
@@ -70,9 +70,9 @@ def choose(
     """What makes op(A) op(B), with op(A) m by k and op(B) k by n; none of them is larger."""
     item, flop = ITEM[dtype], 2 * m * n * k
     depth, rows = packing(ta, tb, m, n, k, item)
-    room = _room(depth, rows, item)
+    size = room(depth, rows, item)
     by = shared(m, n, flop, threads)
-    return Choice("tile", by, room, depth, rows, _reason(m, n, room, by, flop))
+    return Choice("tile", by, size, depth, rows, _reason(m, n, size, by, flop))
 
 
 def panel_bytes(ta: bool, tb: bool, m: int, n: int, k: int, dtype: str = "float32") -> int:
@@ -105,8 +105,8 @@ def _even(size: int, most: int, unit: int) -> int:
     return -(-size // (parts * unit)) * unit
 
 
-def _room(depth: int, rows: int, item: int) -> int:
-    """A panel of three vectors at the most, and the rows of A behind it."""
+def room(depth: int, rows: int, item: int) -> int:
+    """Bytes: a panel of three vectors at the most, and the rows of A behind it."""
     of_a = rows * (depth + PAD) * item if rows else 0
     return 3 * REGISTER * depth + of_a
 
@@ -118,12 +118,20 @@ def shared(m: int, n: int, flop: int, threads: int) -> str:
     return "rows" if 2 * m >= n else "columns"
 
 
-def _reason(m: int, n: int, room: int, by: str, flop: int) -> str:
+def _reason(m: int, n: int, panel: int, by: str, flop: int) -> str:
     """As in "tile, panel 25 kB, split by rows: 15.7 MFLOP"."""
     words = ["tile" if min(m, n) > 1 else "tile of one row"]
-    words += [f"panel {room / 1000:.0f} kB"] if room else []
+    words += [f"panel {panel / 1000:.0f} kB"] if panel else []
     words += [f"split by {by}"] if by else []
-    return f"{', '.join(words)}: {flop / 1e6:.3g} MFLOP"
+    return f"{', '.join(words)}: {_work(flop)}"
+
+
+def _work(flop: int) -> str:
+    scale, unit = next((x for x in UNITS if flop >= x[0]), UNITS[-1])
+    return f"{flop / scale:.3g} {unit}"
+
+
+UNITS = (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP"), (1, "FLOP")
 
 
 # Note [Packing]
@@ -132,6 +140,6 @@ def _reason(m: int, n: int, room: int, by: str, flop: int) -> str:
 # in the first cache and A in the second one. Where they are not, copies pay: a panel is used by
 # all rows of A, rows of A by all panels. Transposed B is packed in any case, since its columns are
 # no vectors, unless A is so flat that lanes along the depth are better. Depth and rows are cut
-# evenly, or the last part would be copied for little use. Measured on AVX2, 32 kB and 1 MB of cache
-# a core: 256 x 2048 x 1024 makes 39 GFLOP/s in place and 80 packed, 100 x 100 x 784 makes 84 and 78,
-# 1000 x 1000 x 512 with A transposed 77 with B packed and 83 with both.
+# evenly, or the last part would be copied for little use. Measured with AVX2 and caches of 32 kB
+# and 1 MB: 256 x 2048 x 1024 makes 39 GFLOP/s in place and 80 packed, 100 x 100 x 784 makes 84 and
+# 78, 1000 x 1000 x 512 with A transposed 77 with B packed and 83 with both.

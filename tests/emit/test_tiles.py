@@ -2,6 +2,7 @@
 
 import ctypes
 import mmap
+import re
 import sys
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ if prelude.JIT_OFF:
     pytest.skip("there is nothing compiled to compare with", allow_module_level=True)
 
 from graphc.emit.prelude import orders
-from graphc.emit.prelude.blocks import Machine, most_rows
+from graphc.emit.prelude.cuts import Machine, most_rows, unchanged
+from graphc.emit.prelude.jit import constant, llvm
+from graphc.plan.products import room
 
 NARROW = Machine(16, 16)
 PAGE = mmap.PAGESIZE
@@ -76,14 +79,15 @@ def call(number, case, kind, rest):
     )
     head = f"{case.ta}, {case.tb}, {', '.join(sizes)}, {alpha}, {a}, {b}, {beta}, {c}"
     name = "multiply_part" if rest else "multiply"
-    return f"{name}({head}, at_f{kind}(w, 0), {case.depth}, {case.rows}{rest})"
+    start = PANEL - room(case.depth, case.rows, kind // 8)
+    return f"{name}({head}, at_f{kind}(w, {start}), {case.depth}, {case.rows}{rest})"
 
 
-def compiled(cases, kind, machine=None, rest=""):
+def compiled(cases, kind, machine=None, rest="", finish=unchanged):
     """f(memory, places, sizes, me, team), which makes all products; plain without a machine."""
     scope = {**(vars(prelude) if machine else prelude.PLAIN)}
     if machine:
-        scope["multiply"] = orders.multiplier(machine)
+        scope["multiply"] = orders.multiplier(machine, finish)
         scope["multiply_part"] = orders.part_multiplier(machine)
     lines = ["@njit(**FLAGS)", "def f(memory, places, sizes, me, team):"]
     lines += ["    w, o, z = ptr(memory), ptr(places), ptr(sizes)"]
@@ -95,7 +99,8 @@ def compiled(cases, kind, machine=None, rest=""):
 class Desk:
     """Every case's matrices, each at the end or at the beginning of pages of its own.
 
-    Pages between them can be protected; the first bytes of the memory are for packing.
+    Pages between them can be protected. The first ones are for packing: a product has the last
+    bytes of them, as many as the plan gives it.
     """
 
     def __init__(self, cases, kind, at_end=True):
@@ -188,6 +193,27 @@ def test_nan_and_infinity_reach_the_rows_that_they_are_in():
     assert [r for r in range(7) if np.isnan(c[r]).all()] == [2]
     assert np.isfinite(np.delete(c, [2, 5], axis=0)).all()
     assert (c[5] == np.inf).all()
+
+
+def relu(b, registers, rows, columns):
+    """A finish: what is below zero is stored as zero."""
+    return [[llvm("maximum")(b, v, constant(v.type, 0.0)) for v in row] for row in registers]
+
+
+def test_a_finish_sees_every_element_before_it_is_stored():
+    case = Case(20, 19, 11, late="m", beta=1)
+    desk, function = Desk([case], 32), compiled([case], 32, orders.HOST, finish=relu)
+    a, b, c = desk.matrices(0, desk.memory)
+    wanted = np.maximum(a @ b + c, 0)
+    function(desk.memory, np.array(desk.places), desk.sizes, 0, 1)
+    np.testing.assert_allclose(c, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_equal_calls_share_a_function():
+    function = compiled([Case(7, 13, 17)] * 3, 32, orders.HOST)
+    Desk([Case(7, 13, 17)] * 3, 32).check(function)
+    text = next(iter(function.inspect_llvm().values()))
+    assert len(re.findall(r"define [^\n]*multiply\.", text)) == 1
 
 
 def test_flags_and_strides_that_are_not_literal_are_refused():

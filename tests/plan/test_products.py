@@ -53,4 +53,4 @@ def test_a_team_shares_the_longer_side_of_what_is_worth_it(sizes, by):
 def test_the_reason_says_what_is_packed_shared_and_done():
     said = str(choose(True, False, 784, 100, 1000, threads=2))
     assert re.fullmatch(r"tile, panel \d+ kB, split by rows: 157 MFLOP", said)
-    assert str(choose(False, False, 1, 64, 64)) == "tile of one row: 0.00819 MFLOP"
+    assert str(choose(False, False, 1, 64, 64)) == "tile of one row: 8.19 kFLOP"

@@ -7,10 +7,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .blocks import Machine, Matrix, Order, Product, host, multiply_into
+from .blocks import multiply_into
+from .cuts import Finish, Machine, Order, Product, host, unchanged
 from .jit import JIT_OFF, PLAIN, Builder, Plain, Rule, Type, Value
 from .products import _plain_gemm
-from .tiles import outlined, whole
+from .tiles import Matrix, outlined, whole
 
 HOST = host()
 
@@ -21,31 +22,43 @@ def _known(kind: Type) -> int | None:
     return value
 
 
-def _order(kinds: tuple[Type, ...], by: int | None, machine: Machine) -> Order:
+NAMES = ["ta", "tb", "m", "n", "k", "alpha", "a", "lda", "b", "ldb", "beta", "c", "ldc", "panel"]
+NAMES += ["depth", "rows"]
+LITERAL = {"ta", "tb", "lda", "ldb", "ldc", "depth", "rows"}
+MAY_BE_LITERAL = {"m", "n", "k", "alpha", "beta"}
+
+
+def _order(kinds: tuple[Type, ...], **rest: Any) -> Order:
     """What the types of a call's arguments say."""
-    ta, tb, m, n, k, alpha, _, lda, _, ldb, beta, c, ldc, _, depth, rows = kinds
-    literals = [_known(kind) for kind in (ta, tb, lda, ldb, ldc, depth, rows)]
-    if None in literals:
+    known = {name: _known(kind) for name, kind in zip(NAMES, kinds, strict=True)}
+    if any(known[name] is None for name in LITERAL):
         raise TypeError("flags, strides and the sizes of blocks are literal")
-    flag_a, flag_b, a, b, c_, deep, high = (int(x) for x in literals if x is not None)
-    sizes = (_known(x) for x in (m, n, k))
-    factors = _known(alpha), _known(beta)
-    double = c.dtype == types.float64
-    return Order(
-        bool(flag_a), bool(flag_b), *sizes, a, b, c_, *factors, deep, high, by, double, machine
-    )
+    words: dict[str, Any] = {name: known[name] for name in LITERAL | MAY_BE_LITERAL}
+    double = kinds[NAMES.index("c")].dtype == types.float64
+    return Order(**words, **rest, double=double)
 
 
 def _product(order: Order, values: tuple[Value, ...]) -> Product:
+    """The product that a function's arguments are; of a column it is the transposes'."""
     a, b, c, panel, alpha, beta, m, n, k, _, _ = values
-    sizes = (x if known is None else known for known, x in zip(order[2:5], (m, n, k), strict=True))
-    factors = (
-        x if known is None else known for known, x in ((order.alpha, alpha), (order.beta, beta))
-    )
     left, right = Matrix(a, order.lda, 1), Matrix(b, order.ldb, 1)
-    left, right = left.turned if order.ta else left, right.turned if order.tb else right
-    product = Product(left, right, Matrix(c, order.ldc, 1), *sizes, *factors, panel, order)
+    product = Product(
+        left.turned if order.ta else left,
+        right.turned if order.tb else right,
+        Matrix(c, order.ldc, 1),
+        _first(order.m, m),
+        _first(order.n, n),
+        _first(order.k, k),
+        _first(order.alpha, alpha),
+        _first(order.beta, beta),
+        panel,
+        order,
+    )
     return product.turned if order.n == 1 and order.m != 1 else product
+
+
+def _first(known: int | None, value: Value) -> Value:
+    return value if known is None else known
 
 
 def _called(order: Order) -> Any:
@@ -75,7 +88,7 @@ def _called(order: Order) -> Any:
 
 
 def _taken(kinds: tuple[Type, ...], order: Order) -> tuple[Type, ...]:
-    """The types that arguments are cast to: literals stay, other sizes and factors are converted."""
+    """The types that arguments are cast to: literals stay, other numbers are converted."""
     size, number = types.int64, types.float64 if order.double else types.float32
     wanted = [size] * 5 + [number, None, size, None, size, number, None, size, None, size, size]
     wanted += [size] * (len(kinds) - 16)
@@ -86,14 +99,14 @@ def _taken(kinds: tuple[Type, ...], order: Order) -> tuple[Type, ...]:
 
 
 # fmt: off
-def multiplier(machine: Machine) -> Plain:
-    """The intrinsic multiply for a machine; see Note [Multiply]."""
+def multiplier(machine: Machine, finish: Finish = unchanged) -> Plain:
+    """The intrinsic multiply for a machine; see Note [Multiply] and Note [Finish]."""
     def multiply(
         typing: Any, ta: Type, tb: Type, m: Type, n: Type, k: Type, alpha: Type, a: Type, lda: Type,
         b: Type, ldb: Type, beta: Type, c: Type, ldc: Type, panel: Type, depth: Type, rows: Type,
     ) -> Rule:
         kinds = (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, panel, depth, rows)
-        order = _order(kinds, None, machine)
+        order = _order(kinds, machine=machine, finish=finish)
         return types.void(*_taken(kinds, order)), _called(order)
 
     return intrinsic(prefer_literal=True)(multiply)
@@ -107,7 +120,7 @@ def part_multiplier(machine: Machine) -> Plain:
         by: Type, me: Type, team: Type,
     ) -> Rule:
         kinds = (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, panel, depth, rows)
-        order = _order(kinds, _known(by), machine)
+        order = _order(kinds, machine=machine, by=_known(by))
         return types.void(*_taken((*kinds, by, me, team), order)), _called(order)
 
     return intrinsic(prefer_literal=True)(multiply_part)

@@ -11,11 +11,13 @@ from .tiles import (
     Size,
     each,
     load,
+    minus,
     outlined,
     plus,
     prefetch,
     put,
     shuffled,
+    smaller,
     times,
     whole,
 )
@@ -72,40 +74,40 @@ def _straight(lanes: int) -> Build:
     return build
 
 
-def turned(
-    b: Builder, source: Matrix, to: Matrix, rows: Size, columns: Size, lanes: int
-) -> None:
+def turned(b: Builder, source: Matrix, to: Matrix, rows: Size, columns: Size, lanes: int) -> None:
     """Copy a matrix whose columns lie side by side in memory to where its rows do."""
-    sizes = whole(source.down), whole(source.right), whole(to.down), whole(rows), whole(columns)
-    kind = f"turned.{lanes}" if source.down == 1 else "picked"
-    build = _squares(lanes) if source.down == 1 else _elements
-    outlined(b, f"{kind}.{to.place.type.pointee}", build, source.place, to.place, *sizes)
+    far, sizes = whole(to.down), (whole(rows), whole(columns))
+    if source.down == 1:
+        name = f"turned.{to.place.type.pointee}.{lanes}"
+        values = source.place, to.place, whole(source.right), far, *sizes
+        outlined(b, name, _squares(lanes), *values)
+    else:
+        _picked(b, source.place, to.place, whole(source.down), whole(source.right), far, *sizes)
 
 
 def _squares(lanes: int) -> Build:
-    """So many rows of so many columns at a time, and what is left over one by one."""
+    """So many rows of so many columns at a time; the last ones again where that does not divide."""
 
     def build(
-        b: Builder, start: Value, to: Value, down: Value, right: Value, far: Value,
-        rows: Value, columns: Value,
-    ) -> None:  # fmt: skip
-        low, side = _cut(b, rows, lanes), _cut(b, columns, lanes)
+        b: Builder, start: Value, to: Value, right: Value, far: Value, rows: Value, columns: Value
+    ) -> None:
+        last = [minus(b, size, lanes) for size in (rows, columns)]
 
         def square(i: Value, j: Value) -> None:
+            i, j = smaller(b, i, last[0]), smaller(b, j, last[1])
             lines = [_spot(b, start, i, 1, plus(b, j, x), right) for x in range(lanes)]
             for x, vector in enumerate(_rows_turned(b, [load(b, line, lanes) for line in lines])):
                 put(b, _spot(b, to, plus(b, i, x), far, j, 1), vector)
 
-        each(b, 0, side, lanes, lambda j: each(b, 0, low, lanes, lambda i: square(i, j)))
-        apart = down, right, far
-        _one_by_one(b, start, to, apart, (low, rows), (0, side))
-        _one_by_one(b, start, to, apart, (0, rows), (side, columns))
+        with b.if_else(b.icmp_signed(">=", smaller(b, *last), whole(0))) as (large, small):
+            with large:
+                each(
+                    b, 0, columns, lanes, lambda j: each(b, 0, rows, lanes, lambda i: square(i, j))
+                )
+            with small:
+                _picked(b, start, to, whole(1), right, far, rows, columns)
 
     return build
-
-
-def _cut(b: Builder, size: Value, unit: int) -> Value:
-    return b.sub(size, b.urem(size, whole(unit)))
 
 
 def _spot(b: Builder, start: Value, i: Size, down: Size, j: Size, right: Size) -> Value:
@@ -113,24 +115,19 @@ def _spot(b: Builder, start: Value, i: Size, down: Size, j: Size, right: Size) -
     return b.gep(start, [b.add(b.mul(whole(i), whole(down)), b.mul(whole(j), whole(right)))])
 
 
-def _elements(
-    b: Builder, start: Value, to: Value, down: Value, right: Value, far: Value,
-    rows: Value, columns: Value,
-) -> None:  # fmt: skip
-    _one_by_one(b, start, to, (down, right, far), (0, rows), (0, columns))
+def _picked(b: Builder, *values: Value) -> None:
+    """Copy a matrix one by one, from (start, down, right) to (to, far)."""
 
+    def build(
+        b: Builder, start: Value, to: Value, down: Value, right: Value, far: Value,
+        rows: Value, columns: Value,
+    ) -> None:  # fmt: skip
+        def element(i: Value, j: Value) -> None:
+            b.store(b.load(_spot(b, start, i, down, j, right)), _spot(b, to, i, far, j, 1))
 
-def _one_by_one(
-    b: Builder, start: Value, to: Value, apart: tuple[Value, Value, Value],
-    rows: tuple[Size, Size], columns: tuple[Size, Size],
-) -> None:  # fmt: skip
-    """Copy the elements of these rows and columns."""
-    down, right, far = apart
+        each(b, 0, rows, 1, lambda i: each(b, 0, columns, 1, lambda j: element(i, j)))
 
-    def element(i: Value, j: Value) -> None:
-        b.store(b.load(_spot(b, start, i, down, j, right)), _spot(b, to, i, far, j, 1))
-
-    each(b, *rows, 1, lambda i: each(b, *columns, 1, lambda j: element(i, j)))
+    outlined(b, f"picked.{values[0].type.pointee}", build, *values)
 
 
 def _rows_turned(b: Builder, rows: list[Value]) -> list[Value]:

@@ -1,4 +1,4 @@
-"""A tile of a product of matrices: its operands in memory go in, LLVM code that multiplies comes out.
+"""A tile of a product of matrices: operands in memory go in, LLVM code that multiplies comes out.
 
 The sums of a tile's elements stay in registers while the depth is walked through, and are stored
 once. Python runs while LLVM code is built: its lists are registers, its loops are unrolled.
@@ -40,6 +40,13 @@ def plus(b: Builder, x: Size, y: Size) -> Size:
     return b.add(whole(x), whole(y))
 
 
+def minus(b: Builder, x: Size, y: Size) -> Size:
+    """x - y, taken away now where both are known."""
+    if isinstance(y, int) and (y == 0 or isinstance(x, int)):
+        return x - y if isinstance(x, int) else x
+    return b.sub(whole(x), whole(y))
+
+
 def times(b: Builder, x: Size, y: int) -> Size:
     """x * y, multiplied now where x is known."""
     if isinstance(x, int) or y == 1:
@@ -79,13 +86,18 @@ def loop(b: Builder, start: Size, stop: Size, step: int, body: Body, *kept: Valu
     return state
 
 
-def each(b: Builder, start: Size, stop: Size, step: int, body: Callable[[Value], None]) -> None:
+def each(b: Builder, start: Size, stop: Size, step: int, body: Callable[[Size], None]) -> None:
     """Run body(index), in a loop if it can be more than one turn."""
     if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
         if start < stop:
-            body(whole(start))
+            body(start)
         return
-    loop(b, start, stop, step, lambda index, _: (body(index), [])[1])
+
+    def turn(index: Value, _: list[Value]) -> list[Value]:
+        body(index)
+        return []
+
+    loop(b, start, stop, step, turn)
 
 
 def outlined(b: Builder, name: str, build: Build, *values: Value) -> Any:
@@ -96,8 +108,9 @@ def outlined(b: Builder, name: str, build: Build, *values: Value) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [v.type for v in values])
         function = ir.Function(b.module, kind, name)
         function.linkage = "linkonce_odr"
-        function.attributes.add("noinline")
-        function.attributes.add("nounwind")
+        # optsize: loops are unrolled and vectorised as far as they should be
+        for attribute in ("noinline", "nounwind", "optsize"):
+            function.attributes.add(attribute)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         build(builder, *function.args)
         builder.ret_void()

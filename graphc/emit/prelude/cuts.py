@@ -1,0 +1,226 @@
+"""How C is cut: what is known of a product goes in, panels of columns and rows of tiles come out.
+
+What does not fit a whole number of vectors or rows is covered twice: see Note [Cuts].
+"""
+# mypy: allow-untyped-calls
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import llvmlite.binding as binding
+from llvmlite import ir
+
+from .jit import Builder, Value
+from .tiles import Grid, Matrix, Size, each, plus, smaller, whole
+
+DOTTED = 3, 4
+"""Rows and columns of a tile with lanes along the depth; a single row has twice the columns."""
+
+
+class Machine(NamedTuple):
+    """Bytes of a SIMD register, and how many registers there are."""
+
+    width: int
+    registers: int
+
+
+def host() -> Machine:
+    """This machine's SIMD registers."""
+    try:
+        has = binding.get_host_cpu_features()
+    except RuntimeError:  # LLVM knows none on this platform
+        has = {}
+    if has.get("avx512f"):
+        return Machine(64, 32)
+    return Machine(32, 16) if has.get("avx") else Machine(16, 32 if has.get("neon") else 16)
+
+
+Finish = Callable[[Builder, Grid, list[Size], list[Size]], Grid]
+
+
+def unchanged(b: Builder, registers: Grid, rows: list[Size], columns: list[Size]) -> Grid:
+    """The elements of C from these rows and columns on, as they are to be stored."""
+    return registers
+
+
+class Order(NamedTuple):
+    """All that is known of a product when its code is built; None is for what comes at run time."""
+
+    ta: int
+    tb: int
+    m: int | None
+    n: int | None
+    k: int | None
+    lda: int
+    ldb: int
+    ldc: int
+    alpha: int | None
+    beta: int | None
+    depth: int = 0  # panels of B are packed, this deep, if it is not 0
+    rows: int = 0  # so many rows of A are packed
+    by: int | None = None  # what threads share: 0 rows, 1 columns
+    double: bool = False
+    machine: Machine = Machine(32, 16)
+    finish: Finish = unchanged
+
+    @property
+    def name(self) -> str:
+        """A name for the function, the same for the same order."""
+        numbers = *self[:-2], *self.machine
+        words = ("x" if n is None else str(int(n)) for n in numbers)
+        return ".".join(["multiply", *words, self.finish.__name__])
+
+    @property
+    def element(self) -> Any:
+        """LLVM's type of number."""
+        return ir.DoubleType() if self.double else ir.FloatType()
+
+
+class Product(NamedTuple):
+    """C = alpha A B + beta C; A is m by k."""
+
+    a: Matrix
+    b: Matrix
+    c: Matrix
+    m: Size
+    n: Size
+    k: Size
+    alpha: Size
+    beta: Size
+    panel: Value
+    order: Order
+
+    @property
+    def lanes(self) -> int:
+        """How many elements a register has, no more than C has columns."""
+        lanes = self.order.machine.width // (8 if self.order.double else 4)
+        return min(lanes, 1 << (self.n.bit_length() - 1)) if isinstance(self.n, int) else lanes
+
+    @property
+    def dotted(self) -> bool:
+        """Whether vectors lie along the depth, which is how rows of A and columns of B lie."""
+        along = self.a.right == 1 and self.b.down == 1
+        return along and self.b.right != 1 and not self.order.depth
+
+    @property
+    def turned(self) -> "Product":
+        """The transposes, in the other order."""
+        a, b, c = self.b.turned, self.a.turned, self.c.turned
+        return self._replace(a=a, b=b, c=c, m=self.n, n=self.m)
+
+
+# Cuts
+
+
+class Panels(NamedTuple):
+    """Columns from start to stop in panels: where each one's vectors, or single columns, begin."""
+
+    start: Size
+    stop: Size
+    step: int
+    offsets: tuple[int, ...]
+    lanes: int
+
+
+def most_rows(vectors: int, registers: int) -> int:
+    """The rows of a tile: registers hold the sums, one operand, and an element of the other."""
+    rows = range(1, registers)
+    return max(r for r in rows if r == 1 or r * vectors + min(r, vectors) < registers)
+
+
+def rows_of_tiles(p: Product, vectors: int) -> int:
+    """How many rows the tiles of a panel have."""
+    return DOTTED[0] if p.dotted else most_rows(vectors, p.order.machine.registers)
+
+
+def _vectors(p: Product) -> int:
+    """How many vectors a tile is wide: two, or more where there are few rows."""
+    vectors, registers = 2, p.order.machine.registers
+    if p.order.depth or not isinstance(p.m, int):
+        return vectors
+    while most_rows(vectors + 1, registers) >= p.m and vectors < registers - 4:
+        vectors += 1
+    return vectors
+
+
+def panels(b: Builder, p: Product) -> list[Panels]:
+    """The columns of C in panels of one kind, and what is left over."""
+    if p.dotted:
+        return _columns(b, p)
+    if not isinstance(p.n, int):
+        return _unknown(b, p)
+    total = -(-p.n // p.lanes)
+    most = min(total, _vectors(p))
+    vectors = -(-total // -(-total // most))
+    count = -(-total // vectors)
+    last = total - (count - 1) * vectors
+    if last == 1 and count > 1 and p.n % p.lanes:
+        count, last = count - 1, vectors + 1
+    step, begin = vectors * p.lanes, (count - 1) * vectors * p.lanes
+    ends = *range(0, (last - 1) * p.lanes, p.lanes), p.n - begin - p.lanes
+    full = Panels(0, begin, step, tuple(range(0, step, p.lanes)), p.lanes)
+    if full.offsets == ends:
+        return [full._replace(stop=p.n)]
+    return [full, Panels(begin, p.n, step + p.lanes, ends, p.lanes)]
+
+
+def _unknown(b: Builder, p: Product) -> list[Panels]:
+    """Two vectors, then one, then single columns."""
+    found, start = [], 0
+    for step, offsets, lanes in (
+        (2 * p.lanes, (0, p.lanes), p.lanes), (p.lanes, (0,), p.lanes), (1, (0,), 1)
+    ):  # fmt: skip
+        stop = b.sub(p.n, b.urem(p.n, whole(step)))
+        found.append(Panels(start, stop, step, offsets, lanes))
+        start = stop
+    return found
+
+
+def _columns(b: Builder, p: Product) -> list[Panels]:
+    """Single columns, whose sums are added up together."""
+    step = DOTTED[1] if p.m != 1 else 2 * DOTTED[1]
+    if isinstance(p.n, int):
+        stop = p.n - p.n % step
+        rest = Panels(stop, p.n, step, tuple(range(p.n - stop)), p.lanes)
+    else:
+        stop = b.sub(p.n, b.urem(p.n, whole(step)))
+        rest = Panels(stop, p.n, 1, (0,), p.lanes)
+    return [Panels(0, stop, step, tuple(range(step)), p.lanes), rest]
+
+
+class Rows(NamedTuple):
+    """Rows of one tile, the last one repeated where there are fewer."""
+
+    start: Size
+    height: int
+    end: Size | None = None
+
+    def at(self, b: Builder, r: int) -> Size:
+        """The index of row r."""
+        index = plus(b, self.start, r)
+        return index if self.end is None else smaller(b, index, plus(b, self.end, -1))
+
+
+def tiles(b: Builder, lo: Size, hi: Size, most: int, body: Callable[[Rows], None]) -> None:
+    """Run body for the rows from lo to hi, in tiles of one height and what is left over."""
+    if isinstance(lo, int) and isinstance(hi, int):
+        most = -(-(hi - lo) // max(1, -(-(hi - lo) // most))) or 1
+        full = hi - (hi - lo) % most
+        each(b, lo, full, most, lambda i: body(Rows(i, most)))
+        each(b, full, hi, most, lambda i: body(Rows(i, hi - full)))
+        return
+    count = b.sub(whole(hi), whole(lo))
+    full = b.sub(whole(hi), b.urem(count, whole(most)))
+    each(b, lo, full, most, lambda i: body(Rows(i, most)))
+    with b.if_then(b.icmp_signed("<", full, whole(hi))):
+        body(Rows(full, most, hi))
+
+
+# Note [Cuts]
+#
+# 100 columns are five panels of two vectors and one of three, whose last vector begins eight
+# columns before the end: four columns are in two vectors. 100 rows are 16 tiles of six rows and one
+# of four. Where the rows are counted at run time, the last tile has six, too, of which some are the
+# last row again. A tile loads all of C that it needs before it stores anything, so what is covered
+# twice comes out the same twice. Nothing outside of the matrices is read or written, and no masks
+# are needed, which are slow to store by. A matrix of less than eight columns has shorter vectors.
