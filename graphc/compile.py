@@ -2,7 +2,7 @@
 and can be left out.
 
 model -> take -> group -> stabilise -> differentiate -> update -> simplify -> expand -> share ->
-settle
+keep -> settle
       -> plan -> emit -> load -> Program
 """
 
@@ -23,6 +23,7 @@ from graphc.graph import INPUT, PARAM, STATE, Graph, Node
 from graphc.joint import Joint
 from graphc.ops.pieces import slice_needs
 from graphc.plan import table
+from graphc.plan.keep import checked_keep, keep
 from graphc.plan.make import Options, Wish, make, saved
 from graphc.plan.plan import Plan
 from graphc.plan.settle import settle
@@ -55,6 +56,7 @@ class Order:
     form: str = "fast"
     threads: int | None = None
     in_order: bool = False
+    keep: str | int = "all"
 
     @property
     def simd(self) -> int:
@@ -91,6 +93,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
         ("write_down", write_down),
         ("expand", expand),
         ("share", share),
+        ("keep", lambda joint: keep(joint, order.keep)),
         ("settle", settle),
     ]
     return [(name, run) for name, run in wanted if name not in order.without]
@@ -146,6 +149,7 @@ def compile(
     form: str = "fast",
     threads: int | None = None,
     deterministic: bool = False,
+    keep: str | int = "all",
 ) -> Program:
     """A program that computes stages of a graph, with `wrt` also the gradients of the first (a
     scalar).
@@ -169,6 +173,7 @@ def compile(
         form=checked_form(form),
         threads=threads,
         in_order=deterministic,
+        keep=checked_keep(keep),
     )
     joint = Joint(graph, tuple(nodes), tuple(targets))
     names = _names(nodes, "output"), _names(targets, "input")
@@ -366,6 +371,8 @@ __all__ = ["GraphError", "compile", "table"]
 #                stage
 # form           "fast", with SIMD registers and threads, or "plain", loops and scalars, as a
 #                lecture shows them
+# keep           what the backward sweep finds of the forward sweep: "all" stored; "auto", computed
+#                again where that costs less than moving it; or a number, the bytes that may be held
 # threads        how many share the work of large kernels: one for each core, unless told here, by
 #                GRAPHC_NUM_THREADS or by OMP_NUM_THREADS
 # deterministic  nothing is added up over threads: the same results for every number of them

@@ -11,9 +11,11 @@ from graphc.graph import CONST, INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
 from graphc.plan.access import resolve, unchecked
 from graphc.plan.fuse import fuse
+from graphc.plan.keep import held_back, kept
 from graphc.plan.memory import ALIGN, HEADER, Slot, argument, laid_out, lying, place
 from graphc.plan.plan import Part, Plan, Result, Stage
 from graphc.plan.sizes import Sizes
+from graphc.plan.sweeps import AGAIN
 from graphc.plan.tasks import Tasks, tasks
 
 MANY = 20
@@ -59,7 +61,7 @@ def make(
     )
     feed, feed_bytes = _feed(joint, sizes)
     out, out_bytes = _outs(wishes, sizes)
-    kept, begin = laid_out(dict.fromkeys(n for w in wishes for n in w.kept), "work", sizes, HEADER)
+    tape, begin = laid_out(dict.fromkeys(n for w in wishes for n in w.kept), "work", sizes, HEADER)
     given = {
         **held,
         **data,
@@ -67,7 +69,7 @@ def make(
         **{n: argument(n, sizes) for n in joint.graph.leaves(INPUT) if n not in feed},
     }
     parts = {
-        w.name: _part(joint, w, {**given, **out, **_handed(w, kept)}, begin, sizes, options)
+        w.name: _part(joint, w, {**given, **out, **_handed(w, tape)}, begin, sizes, options)
         for w in wishes
     }
     numbers, stages = numbered(joint, parts)
@@ -76,7 +78,18 @@ def make(
         joint.graph.title, parts, sizes, stages, numbers, held, data, data_bytes, out_bytes, feed,
         feed_bytes,
         {n: i + 1 for i, n in enumerate(checks)}, named_result(joint), options.threads,
+        _told(joint, sizes),
     )  # fmt: skip
+
+
+def _told(joint: Joint, sizes: Sizes) -> str:
+    """What the backward sweep finds stored, and what it computes again, where there is any."""
+    return str(kept(joint, sizes.bound)) if any(map(_is_again, joint.graph.nodes)) else ""
+
+
+def _is_again(node: Node) -> bool:
+    """Whether it computes a value of the forward sweep again."""
+    return node.op.effect == AGAIN
 
 
 def named_result(joint: Joint) -> str:
@@ -127,6 +140,8 @@ def _part(
     fixed = {**fixed, **lying(passed, fixed, sizes)}
     given = (*(wish.given or ()), *passed)
     found = tasks(joint, targets, given, wish.updates, options.absorb)
+    if any(map(_is_again, joint.graph.nodes)):
+        held_back(joint, found)
     nest = fuse(found, options.fuse)
     returned = [n for _, n in wish.results]
     slots, work, apart = place(

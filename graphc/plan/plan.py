@@ -79,6 +79,7 @@ class Plan:
     checks: Mapping[Node, int]
     of: str
     threads: int = 0  # products by tiles of our own for so many; 0: by BLAS
+    kept: str = ""  # what the backward sweep finds stored, and what it computes again
 
     @property
     def work_bytes(self) -> int:

@@ -122,6 +122,8 @@ def text(plan: Plan) -> str:
     lines = [f"plan of {plan.title}", "", *_stages(plan)]
     for part in plan.parts.values():
         lines += ["", *_part(plan, part)]
+    if plan.kept:
+        lines += ["", "for the backward sweep", *(f"    {row}" for row in plan.kept.split("\n"))]
     sizes = ", ".join(f"{n} <= {plan.sizes.bound[n]}" for n in plan.sizes.names)
     state = sum(slot.nbytes for slot in plan.state.values())
     lines += [

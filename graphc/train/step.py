@@ -20,6 +20,7 @@ from graphc.errors import GraphError, MissingError, UsageError
 from graphc.graph import PARAM, STATE, Graph, Node
 from graphc.joint import Joint
 from graphc.ops import astype
+from graphc.plan.keep import checked_keep
 from graphc.plan.plan import Plan
 from graphc.runtime.arena import State, leaves_of
 from graphc.runtime.finite import checked_debug
@@ -50,6 +51,7 @@ def compile_step(
     form: str = "fast",
     threads: int | None = None,
     deterministic: bool = False,
+    keep: str | int = "all",
 ) -> Step:
     """A training step: the loss, its gradients and the update of what is trained, in one kernel.
 
@@ -57,7 +59,7 @@ def compile_step(
     not trained), `train` the params to train: all of the graph unless told otherwise. A param that
     the loss does not depend on is an error; `disconnected="zero"` leaves it as it is. `seed` draws
     initial values and the order of shuffled rows. How it is compiled (`without`, `jit`, `debug`,
-    `form`, `threads`, `deterministic`) is as for compile.
+    `form`, `threads`, `deterministic`, `keep`) is as for compile.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(loss, Graph):
@@ -73,7 +75,7 @@ def compile_step(
     order = Order(
         updates=updating(optimizer, scope), disconnected=disconnected, without=left_out(without),
         jit=jit, debug=checked_debug(debug), form=checked_form(form), threads=threads,
-        in_order=deterministic,
+        in_order=deterministic, keep=checked_keep(keep),
     )  # fmt: skip
     try:
         done = transform(joint, order)
@@ -259,7 +261,7 @@ class Step:
         return compile_program(
             nodes[0] if single else nodes, wrt, graph=self._graph, state=self.params,
             without=order.without, jit=order.jit, debug=order.debug, form=order.form,
-            threads=order.threads, deterministic=order.in_order,
+            threads=order.threads, deterministic=order.in_order, keep=order.keep,
         )  # fmt: skip
 
     # State
