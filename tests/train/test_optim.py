@@ -88,6 +88,7 @@ def test_a_number_reads_back_as_it_was_given(adam: Step) -> None:
 
 
 def test_changing_a_number_changes_the_step_and_compiles_nothing(adam: Step) -> None:
+    adam(X=X.astype("f4"), t=T)
     before, w = len(compilations), adam.params["W"].copy()
     adam.lr = 0.0
     adam(X=X.astype("f4"), t=T)

@@ -11,12 +11,15 @@ import graphc as gr
 
 from .workloads import (
     ADAM_RATE,
+    CALLS_CIRCUIT,
     CALLS_STAGED,
+    EPS_NORM,
     SGD_RATE,
     Arrays,
     Case,
     Data,
     Prepare,
+    chain,
     depth_of,
 )
 
@@ -53,6 +56,58 @@ def elementwise(data: Data) -> Case:
         lambda: prog(x=fed),
         lambda r: {"value": np.asarray(r[0]), "d_x": np.array(r[1]["x"])},
     )
+
+
+def inputs(g: Any, data: Data) -> list[Any]:
+    """An input for each array that is fed."""
+    return [g.input(name, value.shape) for name, value in data.feeds.items()]
+
+
+def softmax(data: Data) -> Case:
+    """Value and gradient from one call."""
+    g = gr.Graph("softmax", dtype="float32")
+    x, u = inputs(g, data)
+    prog = gr.compile(gr.sum(gr.softmax(x) * u), wrt=[x])
+    return Case(
+        lambda: prog(**data.feeds),
+        lambda r: {"value": np.asarray(r[0]), "d_x": np.array(r[1]["x"])},
+    )
+
+
+def layer_norm(data: Data) -> Case:
+    """Value and three gradients from one call."""
+    g = gr.Graph("layer_norm", dtype="float32")
+    x, u, gamma, beta = inputs(g, data)
+    centred = x - gr.mean(x, axis=1, keepdims=True)
+    variance = gr.mean(centred * centred, axis=1, keepdims=True)
+    y = centred / gr.sqrt(variance + EPS_NORM) * gamma + beta
+    prog = gr.compile(gr.sum(y * u), wrt=[x, gamma, beta])
+    return Case(
+        lambda: prog(**data.feeds),
+        lambda r: {f"d_{name}": np.array(d) for name, d in r[1].items()},
+    )
+
+
+def reduction(data: Data, what: str, axis: int) -> Case:
+    """One call."""
+    g = gr.Graph("reduction", dtype="float32")
+    (x,) = inputs(g, data)
+    prog = gr.compile(getattr(gr, what)(x, axis=axis))
+    return Case(lambda: prog(**data.feeds), lambda r: {"value": np.array(r)})
+
+
+def circuit(data: Data, stages: int, calls: int) -> Case:
+    """Value and gradient from one call with keywords and Python floats."""
+    g = gr.Graph("circuit")
+    x, y = g.input("x"), g.input("y")
+    prog = gr.compile(chain(x, y, stages, gr.tanh), wrt=[x, y])
+
+    def run() -> Any:
+        for _ in range(calls):
+            result = prog(x=3.0, y=-4.0)
+        return result
+
+    return Case(run, read_staged)
 
 
 def net(data: Data) -> Any:
@@ -118,6 +173,11 @@ CASES: dict[str, dict[str, Prepare]] = {
     "graphc": {
         "staged": staged,
         "elementwise": elementwise,
+        "softmax": softmax,
+        "layer_norm": layer_norm,
+        **{f"{w}_{a}": partial(reduction, what=w, axis=a) for w in ("sum", "max") for a in (0, 1)},
+        **{f"circuit_{n}": partial(circuit, stages=n, calls=CALLS_CIRCUIT) for n in (100, 1000)},
+        "circuit_first": partial(circuit, stages=1000, calls=1),
         "sgd_epoch": partial(epoch, optimizer=sgd),
         "adam_epoch": partial(epoch, optimizer=adam),
         "first_step": first_step,

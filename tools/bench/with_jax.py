@@ -16,12 +16,15 @@ from .workloads import (
     ADAM_BETA2,
     ADAM_EPS,
     ADAM_RATE,
+    CALLS_CIRCUIT,
     CALLS_STAGED,
+    EPS_NORM,
     SGD_RATE,
     Arrays,
     Case,
     Data,
     Prepare,
+    chain,
     depth_of,
 )
 
@@ -59,6 +62,54 @@ def elementwise(data: Data) -> Case:
         lambda: jax.block_until_ready(function(x)),
         lambda r: {"value": array(r[0]), "d_x": array(r[1])},
     )
+
+
+def softmax(data: Data) -> Case:
+    """Value and gradient in one compiled call."""
+    x, u = (jnp.asarray(v) for v in data.feeds.values())
+    function = jax.jit(jax.value_and_grad(lambda x, u: jnp.sum(jax.nn.softmax(x) * u)))
+    return Case(
+        lambda: jax.block_until_ready(function(x, u)),
+        lambda r: {"value": array(r[0]), "d_x": array(r[1])},
+    )
+
+
+def layer_norm(data: Data) -> Case:
+    """Value and three gradients in one compiled call."""
+    x, u, gamma, beta = (jnp.asarray(v) for v in data.feeds.values())
+
+    def total(x: Any, gamma: Any, beta: Any, u: Any) -> Any:
+        centred = x - jnp.mean(x, axis=1, keepdims=True)
+        variance = jnp.mean(centred * centred, axis=1, keepdims=True)
+        return jnp.sum((centred / jnp.sqrt(variance + EPS_NORM) * gamma + beta) * u)
+
+    function = jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2)))
+    return Case(
+        lambda: jax.block_until_ready(function(x, gamma, beta, u)),
+        lambda r: {f"d_{n}": array(d) for n, d in zip(("x", "gamma", "beta"), r[1], strict=True)},
+    )
+
+
+def reduction(data: Data, what: str, axis: int) -> Case:
+    """One compiled call."""
+    x = jnp.asarray(data.feeds["x"])
+    function = jax.jit(partial(getattr(jnp, what), axis=axis))
+    return Case(lambda: jax.block_until_ready(function(x)), lambda r: {"value": array(r)})
+
+
+def circuit(data: Data, stages: int, calls: int) -> Case:
+    """In float64, the arguments already on the device."""
+    jax.config.update("jax_enable_x64", True)
+    x, y = (jnp.asarray(v) for v in data.feeds.values())
+    both = jax.value_and_grad(partial(chain, stages=stages, tanh=jnp.tanh), argnums=(0, 1))
+    function = jax.jit(both)
+
+    def run() -> Any:
+        for _ in range(calls):
+            result = jax.block_until_ready(function(x, y))
+        return result
+
+    return Case(run, lambda r: {"f": array(r[0]), "dx": array(r[1][0]), "dy": array(r[1][1])})
 
 
 def loss_of(params: Tree, x: Any, t: Any) -> Any:
@@ -148,6 +199,11 @@ CASES: dict[str, dict[str, Prepare]] = {
     "jax": {
         "staged": staged,
         "elementwise": elementwise,
+        "softmax": softmax,
+        "layer_norm": layer_norm,
+        **{f"{w}_{a}": partial(reduction, what=w, axis=a) for w in ("sum", "max") for a in (0, 1)},
+        **{f"circuit_{n}": partial(circuit, stages=n, calls=CALLS_CIRCUIT) for n in (100, 1000)},
+        "circuit_first": partial(circuit, stages=1000, calls=1),
         "sgd_epoch": partial(epoch, update=sgd),
         "adam_epoch": partial(epoch, update=adam),
         "first_step": first_step,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
+
 import numpy as np
 
 from .workloads import (
@@ -9,7 +12,9 @@ from .workloads import (
     ADAM_BETA2,
     ADAM_EPS,
     ADAM_RATE,
+    CALLS_CIRCUIT,
     CALLS_STAGED,
+    EPS_NORM,
     SGD_RATE,
     Arrays,
     Case,
@@ -60,6 +65,63 @@ def elementwise(data: Data) -> Case:
         return value, d_x
 
     return Case(run, lambda r: {"value": np.asarray(r[0]), "d_x": r[1]})
+
+
+def softmax(data: Data) -> Case:
+    """The rows' softmax, weighed and added up, and the gradient."""
+    x, u = data.feeds["x"], data.feeds["u"]
+
+    def run() -> tuple[float, np.ndarray]:
+        e = np.exp(x - x.max(1, keepdims=True))
+        p = e / e.sum(1, keepdims=True)
+        weighed = p * u
+        return weighed.sum(), weighed - p * weighed.sum(1, keepdims=True)
+
+    return Case(run, lambda r: {"value": np.asarray(r[0]), "d_x": r[1]})
+
+
+def layer_norm(data: Data) -> Case:
+    """The three gradients of sum(norm(x) gamma u + beta u)."""
+    x, u, gamma = (data.feeds[name] for name in ("x", "u", "gamma"))
+
+    def run() -> Arrays:
+        centred = x - x.mean(1, keepdims=True)
+        root = np.sqrt((centred * centred).mean(1, keepdims=True) + x.dtype.type(EPS_NORM))
+        unit, d = centred / root, u * gamma
+        d_x = (d - d.mean(1, keepdims=True) - unit * (d * unit).mean(1, keepdims=True)) / root
+        return {"d_x": d_x, "d_gamma": (u * unit).sum(0), "d_beta": u.sum(0)}
+
+    return Case(run, lambda r: r)
+
+
+def reduction(data: Data, what: str, axis: int) -> Case:
+    """One call of NumPy's."""
+    x = data.feeds["x"]
+    return Case(lambda: getattr(np, what)(x, axis=axis), lambda r: {"value": np.asarray(r)})
+
+
+def circuit(data: Data, stages: int, calls: int) -> Case:
+    """Stage by stage and back, in Python's floats."""
+    x, y = data.feeds["x"].item(), data.feeds["y"].item()
+
+    def run() -> tuple[float, float, float]:
+        for _ in range(calls):
+            result = circuit_gradient(x, y, stages // 3)
+        return result
+
+    return Case(run, lambda r: dict(zip(("f", "dx", "dy"), map(np.asarray, r), strict=True)))
+
+
+def circuit_gradient(x: float, y: float, turns: int) -> tuple[float, float, float]:
+    """The value of the chain and its two derivatives."""
+    values = [x]
+    for _ in range(turns):
+        values.append(math.tanh(values[-1] * x + y))
+    d_h, d_x, d_y = 1.0, 0.0, 0.0
+    for h, before in zip(values[:0:-1], values[-2::-1], strict=True):
+        d_z = d_h * (1 - h * h)
+        d_x, d_y, d_h = d_x + d_z * before, d_y + d_z, d_z * x
+    return values[-1], d_x + d_h, d_y
 
 
 def gradients(params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
@@ -158,8 +220,15 @@ CASES: dict[str, dict[str, Prepare]] = {
     "numpy": {
         "staged": staged,
         "elementwise": elementwise,
+        "softmax": softmax,
+        "layer_norm": layer_norm,
+        **{f"{w}_{a}": partial(reduction, what=w, axis=a) for w in ("sum", "max") for a in (0, 1)},
+        **{f"circuit_{n}": partial(circuit, stages=n, calls=CALLS_CIRCUIT) for n in (100, 1000)},
         "sgd_epoch": sgd_epoch,
         "adam_epoch": adam_epoch,
     },
 }
-ORACLES: dict[str, Prepare] = {"first_step": sgd_epoch}
+ORACLES: dict[str, Prepare] = {
+    "first_step": sgd_epoch,
+    "circuit_first": partial(circuit, stages=1000, calls=1),
+}

@@ -18,6 +18,7 @@ from .workloads import (
     ADAM_EPS,
     ADAM_RATE,
     CALLS_STAGED,
+    EPS_NORM,
     SGD_RATE,
     Case,
     Data,
@@ -93,6 +94,38 @@ def elementwise(data: Data, form: Form) -> Case:
     return Case(lambda: function(leaves), lambda r: {"value": array(r[1]), "d_x": array(r[0][0])})
 
 
+def softmax(data: Data, form: Form) -> Case:
+    """A forward and a backward sweep."""
+    leaves, u = (form.leaf(data.feeds["x"]),), torch.from_numpy(data.feeds["u"])
+    function = form.both(lambda leaves, u: torch.sum(torch.softmax(leaves[0], 1) * u))
+    return Case(
+        lambda: function(leaves, u), lambda r: {"value": array(r[1]), "d_x": array(r[0][0])}
+    )
+
+
+def layer_norm(data: Data, form: Form) -> Case:
+    """A forward and a backward sweep over PyTorch's own layer norm."""
+    names = ("x", "gamma", "beta")
+    leaves = tuple(form.leaf(data.feeds[name]) for name in names)
+    u = torch.from_numpy(data.feeds["u"])
+
+    def total(leaves: Leaves, u: Any) -> Any:
+        x, gamma, beta = leaves
+        return torch.sum(functional.layer_norm(x, x.shape[1:], gamma, beta, EPS_NORM) * u)
+
+    function = form.both(total)
+    return Case(
+        lambda: function(leaves, u),
+        lambda r: {f"d_{n}": array(d) for n, d in zip(names, r[0], strict=True)},
+    )
+
+
+def reduction(data: Data, what: str, axis: int) -> Case:
+    """One call."""
+    x, function = torch.from_numpy(data.feeds["x"]), {"sum": torch.sum, "max": torch.amax}[what]
+    return Case(lambda: function(x, dim=axis), lambda r: {"value": array(r)})
+
+
 def loss_of(leaves: Leaves, x: Any, t: Any, names: tuple[str, ...]) -> Any:
     """Mean cross-entropy of dense layers with relu between them."""
     params = dict(zip(names, leaves, strict=True))
@@ -143,13 +176,16 @@ def _cases(form: Form) -> dict[str, Prepare]:
     return {
         "staged": partial(staged, form=form),
         "elementwise": partial(elementwise, form=form),
+        "softmax": partial(softmax, form=form),
+        "layer_norm": partial(layer_norm, form=form),
         "sgd_epoch": partial(epoch, form=form, optimizer=sgd),
         "adam_epoch": partial(epoch, form=form, optimizer=adam),
     }
 
 
 CASES: dict[str, dict[str, Prepare]] = {
-    "torch": _cases(EAGER),
+    "torch": _cases(EAGER)
+    | {f"{w}_{a}": partial(reduction, what=w, axis=a) for w in ("sum", "max") for a in (0, 1)},
     "torch.compile": _cases(COMPILED)
     | {"first_step": partial(epoch, form=COMPILED, optimizer=sgd)},
 }

@@ -72,6 +72,23 @@ def vector(size: int) -> Data:
     return Data({"x": np.random.default_rng(0).standard_normal(size, dtype=np.float32)}, {})
 
 
+def matrices(shape: tuple[int, ...], names: Iterable[str]) -> Data:
+    """Standard normal float32 arrays of one shape."""
+    random = np.random.default_rng(0)
+    return Data({name: random.standard_normal(shape, dtype=np.float32) for name in names}, {})
+
+
+def normed(rows: int, width: int) -> Data:
+    """A matrix, what its result is weighed with, and the scale and shift of a layer norm."""
+    random = np.random.default_rng(0)
+    feeds = {name: random.standard_normal((rows, width), dtype=np.float32) for name in ("x", "u")}
+    scale, shift = random.standard_normal((2, width), dtype=np.float32)
+    return Data(feeds | {"gamma": 1 + scale / 10, "beta": shift / 10}, {})
+
+
+EPS_NORM = 1e-5
+
+
 def noise(rows: int, inputs: int, classes: int) -> Arrays:
     """Uniform inputs and random labels."""
     random = np.random.default_rng(0)
@@ -100,6 +117,14 @@ def dense_net(feeds: Feeds, rows: int, widths: Widths, batch: int, biases: bool)
     return Data(feeds(rows, widths[0], widths[-1]), params, batch)
 
 
+def chain(x: Any, y: Any, stages: int, tanh: Callable[[Any], Any]) -> Any:
+    """A scalar chain of so many stages, three at a time: h = tanh(h * x + y)."""
+    h = x
+    for _ in range(stages // 3):
+        h = tanh(h * x + y)
+    return h
+
+
 def depth_of(names: Iterable[str]) -> int:
     """The number of dense layers among parameters of these names."""
     return sum(name.startswith("W") for name in names)
@@ -110,7 +135,9 @@ def _two_layer_net(rows: int) -> Callable[[], Data]:
 
 
 CALLS_STAGED = 1000
+CALLS_CIRCUIT = 100
 SMALL_STEPS = 200
+BIG_STEPS = 4
 
 WORKLOADS: dict[str, Workload] = {
     "staged": Workload(
@@ -138,11 +165,56 @@ WORKLOADS: dict[str, Workload] = {
         checked=5 * 32,
         goal=0.4,
     ),
+    "mlp_big": Workload(
+        "1024-2048-2048-1000 with biases, batch 256, SGD: one step of an epoch",
+        "sgd_epoch",
+        partial(dense_net, noise, 256 * BIG_STEPS, (1024, 2048, 2048, 1000), 256, biases=True),
+        calls=BIG_STEPS,
+        tolerance=1e-3,
+        goal=1.0,
+    ),
     "elementwise": Workload(
         "mean(tanh(1.5x+0.3) sigmoid(x) - exp(-x^2)) over 10^6 float32, value and gradient",
         "elementwise",
         partial(vector, 1_000_000),
         goal=0.4,
+    ),
+    "softmax": Workload(
+        "sum(softmax(x) u) of 4096 x 1000 float32 by rows, value and gradient",
+        "softmax",
+        partial(matrices, (4096, 1000), ("x", "u")),
+    ),
+    "layer_norm": Workload(
+        "layer norm of 4096 x 512 float32 with gradients of x, gamma and beta",
+        "layer_norm",
+        partial(normed, 4096, 512),
+        tolerance=1e-4,
+    ),
+    **{
+        f"{what}_{axis}": Workload(
+            f"{what} along axis {axis} of 2000 x 2000 float32",
+            f"{what}_{axis}",
+            partial(matrices, (2000, 2000), ("x",)),
+        )
+        for what in ("sum", "max")
+        for axis in (0, 1)
+    },
+    **{
+        f"circuit_{stages}": Workload(
+            f"value and gradient of a scalar chain of {stages} stages, one call",
+            f"circuit_{stages}",
+            point,
+            calls=CALLS_CIRCUIT,
+            tolerance=1e-10,
+        )
+        for stages in (100, 1000)
+    },
+    "circuit_compile": Workload(
+        "a fresh process with an empty cache: the chain of 1,000 stages to its first call",
+        "circuit_first",
+        point,
+        tolerance=1e-10,
+        cache="empty",
     ),
     "compile": Workload(
         "a fresh process with an empty cache: import, build, first step of mlp_epoch's net",
