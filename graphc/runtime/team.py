@@ -22,10 +22,14 @@ from graphc.runtime.load import load
 from graphc.runtime.target import target
 
 # As in graphc/emit/prelude/team.py
-COUNT, JOB, FUNCTION, WORDS = 0, 24, 32, 128 + 16 * 64 * 8
+COUNT, AWAKE, JOB, FUNCTION, WORDS = 0, 1, 24, 32, 128 + 16 * 64 * 8
 MOST_THREADS = 64
 
+PAUSES, FEW_PAUSES = 2047, 15
+"""How long a thread waits before it lets others run: 30 us; less with more threads than cores."""
+
 VARIABLES = ("GRAPHC_NUM_THREADS", "OMP_NUM_THREADS")
+QUOTA = "/sys/fs/cgroup/cpu.max"
 
 SERVICE = '''"""What a worker does all its life."""
 from {prelude} import FLAGS, njit, ptr, serve
@@ -43,16 +47,28 @@ class Team:
     def __init__(self, count: int) -> None:
         self.count = count
         self.lock = threading.Lock()
-        self.words = block(WORDS * 8).view(np.int64)
-        self.words[COUNT] = count
+        self.words = _words(count)
+        self.words[AWAKE] = PAUSES if count <= cores() else FEW_PAUSES
 
     def hire(self) -> None:
-        """Start the workers; each belongs to this team as long as the process lives."""
+        """Start the workers; each belongs to this team as long as the process lives. Where the
+        system gives fewer threads, the team is smaller.
+        """
         serve = _service() if self.count > 1 else None
         for me in range(1, self.count):
-            arguments = me, self.words
             name = f"graphc worker {me} of {self.count}"
-            threading.Thread(target=serve, args=arguments, name=name, daemon=True).start()
+            worker = threading.Thread(target=serve, args=(me, self.words), name=name, daemon=True)
+            try:
+                worker.start()
+            except RuntimeError:
+                self.words[COUNT] = me
+                return
+
+
+def _words(count: int) -> np.ndarray:
+    words = block(WORDS * 8).view(np.int64)
+    words[COUNT] = count
+    return words
 
 
 _teams: dict[int, Team] = {}
@@ -71,12 +87,15 @@ def team_of(count: int) -> Team:
         return team
 
 
-def alone() -> np.ndarray:
-    """The words of a team that is this thread only."""
-    words: np.ndarray | None = getattr(_local, "words", None)
+def alone(function: int) -> np.ndarray:
+    """The words of a team that is this thread only. Each function has its own, so that a call from
+    a signal's handler or a finaliser gives no other work to the one that it interrupts.
+    """
+    held: dict[int, np.ndarray] = _local.__dict__  # type: ignore[assignment]
+    words = held.get(function)
     if words is None:
-        words = _local.words = block(WORDS * 8).view(np.int64)
-        words[COUNT] = 1
+        words = held[function] = _words(1)
+        words[FUNCTION] = function
     return words
 
 
@@ -89,21 +108,17 @@ def entry(call: Callable[..., Any], function: int, count: int) -> Callable[..., 
 
     def run(*arguments: Any) -> Any:
         team = _teams.get(count) or team_of(count)
-        if not team.lock.acquire(False):
+        if team.lock.locked():
             return _alone(call, function, *arguments)
-        try:
+        with team.lock:  # not acquire and try: an interrupt between them would leave it locked
             team.words[FUNCTION] = function
             return call(*arguments, team.words)
-        finally:
-            team.lock.release()
 
     return run
 
 
 def _alone(call: Callable[..., Any], function: int, *arguments: Any) -> Any:
-    words = alone()
-    words[FUNCTION] = function
-    return call(*arguments, words)
+    return call(*arguments, alone(function))
 
 
 def threads(wanted: int | None = None) -> int:
@@ -127,11 +142,25 @@ def _checked(name: str, value: Any) -> int:
 
 
 def cores() -> int:
-    """The cores that this process may run on, two threads of one core counted once."""
+    """The cores that this process may run on, two threads of one core counted once, and no more
+    than it gets the time of.
+    """
     mine = (
         os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
-    return max(1, len({_siblings(cpu) for cpu in mine}))
+    return max(1, min(len({_siblings(cpu) for cpu in mine}), _quota()))
+
+
+def _quota() -> int:
+    """The whole processors' worth of time that Linux gives a container; MOST_THREADS if no one
+    says.
+    """
+    try:
+        with open(QUOTA) as file:
+            time, period = file.read().split()
+        return int(time) // int(period)
+    except (OSError, ValueError):  # ValueError: the time is "max"
+        return MOST_THREADS
 
 
 @cache

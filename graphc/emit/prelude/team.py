@@ -1,8 +1,8 @@
 """What a team of threads shares: a block of words by which they wait, hand over work, and add up.
 
-The block begins with the number of threads; every counter has a cache line of its own. `serve` is
-where a worker spends its life; `send` is how one call of Python's reaches them all. The twins know
-one thread. See Note [Waiting].
+The block begins with the number of threads and how long they wait awake (a power of two less one);
+every counter has a cache line of its own. `serve` is where a worker spends its life; `send` is how
+one call of Python's reaches them all. The twins know one thread. See Note [Waiting].
 """
 # mypy: allow-untyped-calls, allow-untyped-decorators
 
@@ -27,14 +27,21 @@ LINE = 8  # words of a cache line
 # fmt: off
 COUNT, ARRIVED, ROUND, JOB, FUNCTION, DONE, ASLEEP = (line * LINE for line in range(7))
 # fmt: on
+AWAKE = COUNT + 1
 GIVEN = 8 * LINE  # the arguments of a job, then its results
 RESULTS = GIVEN + 48
 TOTALS = 16 * LINE
 MOST_THREADS, MOST_TOTALS = 64, 16
 TEAM_WORDS = TOTALS + MOST_TOTALS * MOST_THREADS * LINE
 
-SPINS = 2000  # pauses, about 30 us, before a waiting thread lets others run
-PATIENCE = 4  # so many times SPINS before a worker without work goes to sleep
+PATIENCE = 8000  # pauses, about 120 us, before a worker without work goes to sleep
+
+
+# What the system calls it when a thread lets others run, or naps; what it naps for
+
+YIELD, NAP, SHORT = (
+    ("SwitchToThread", "Sleep", 1) if sys.platform == "win32" else ("sched_yield", "usleep", 100)
+)
 
 
 # Words that several threads touch
@@ -66,8 +73,12 @@ def _pause(b: Builder) -> None:
         _call(b, "llvm.x86.sse2.pause", ir.FunctionType(ir.VoidType(), []))
 
 
-def _let_others_run(b: Builder) -> None:
-    _call(b, "sched_yield", ir.FunctionType(I32, []))
+def _rest(b: Builder, team: Value, turn: Value) -> None:
+    """Pause; after as many turns as the team waits awake, let others run."""
+    _pause(b)
+    awake = b.load(_word(b, team, AWAKE))
+    with b.if_then(b.icmp_signed("==", b.and_(turn, awake), awake), likely=False):
+        _call(b, YIELD, ir.FunctionType(I32, []))
 
 
 @contextmanager
@@ -90,12 +101,9 @@ def _while(b: Builder, holds: Any) -> Iterator[Value]:
 def _wait(b: Builder, team: Value, at: int, old: Value, sleeps: bool = False) -> None:
     """Wait until a word is no longer `old`; first awake, then letting others run."""
     with _while(b, lambda _: b.icmp_signed("==", _read(b, team, at), old)) as turn:
-        _pause(b)
-        spun = b.urem(turn, ir.Constant(I64, SPINS))
-        with b.if_then(b.icmp_signed("==", spun, ir.Constant(I64, SPINS - 1))):
-            _let_others_run(b)
+        _rest(b, team, turn)
         if sleeps:
-            tired = b.icmp_signed(">", turn, ir.Constant(I64, SPINS * PATIENCE))
+            tired = b.icmp_signed(">", turn, ir.Constant(I64, PATIENCE))
             with b.if_then(tired, likely=False):
                 _sleep(b, team, at, old)
 
@@ -114,7 +122,7 @@ def _futex(b: Builder, word: Value, operation: int, value: Value) -> None:
 
 def _sleep(b: Builder, team: Value, at: int, old: Value) -> None:
     if FUTEX is None:
-        _call(b, "usleep", ir.FunctionType(I32, [I32]), ir.Constant(I32, 100))
+        _call(b, NAP, ir.FunctionType(I32, [I32]), ir.Constant(I32, SHORT))
         return
     _add(b, team, ASLEEP, 1)
     _futex(b, _word(b, team, at), FUTEX_WAIT, b.and_(old, ir.Constant(I64, 0xFFFFFFFF)))
@@ -178,10 +186,13 @@ def _total_line(b: Builder, team: Value, slot: Value, thread: Value, kind: Any) 
 
 
 def _over_team(name: str, *joins: Build) -> Plain:
-    """A value of each thread joined in the order of the threads; the same bits for all."""
+    """A value of each thread joined in the order of the threads; the same bits for all. `joins`:
+    floats, signed and unsigned integers.
+    """
 
     def rule(typing: Any, team: Type, me: Type, slot: Type, value: Type) -> Rule:
-        join = joins[not isinstance(value, types.Float)]
+        whole = not isinstance(value, types.Float)
+        join = joins[whole + (whole and not getattr(value, "signed", False))]
 
         def build(b: Builder, team: Value, me: Value, slot: Value, value: Value) -> Value:
             b.store(value, _total_line(b, team, slot, me, value.type))
@@ -201,9 +212,13 @@ def _over_team(name: str, *joins: Build) -> Plain:
     return define(lambda team, me, slot, value: value, name)(rule)
 
 
-total = _over_team("total", lambda b, x, y: b.fadd(x, y), lambda b, x, y: b.add(x, y))
-greatest = _over_team("greatest", llvm("maximum"), llvm("smax"))
-least = _over_team("least", llvm("minimum"), llvm("smin"))
+def _sum(b: Builder, x: Value, y: Value) -> Value:
+    return b.add(x, y)
+
+
+total = _over_team("total", lambda b, x, y: b.fadd(x, y), _sum, _sum)
+greatest = _over_team("greatest", llvm("maximum"), llvm("smax"), llvm("umax"))
+least = _over_team("least", llvm("minimum"), llvm("smin"), llvm("umin"))
 
 
 def _plain_add_up(team: Any, me: int, out: Any, mine: Any, own: int, n: int) -> None:
@@ -251,13 +266,9 @@ def _as_word(b: Builder, value: Value) -> Value:
         return b.zext(b.bitcast(value, I32), I64)
     if kind == ir.DoubleType():
         return b.bitcast(value, I64)
-    return (
-        b.sext(value, I64)
-        if 1 < kind.width < 64
-        else b.zext(value, I64)
-        if kind.width == 1
-        else value
-    )
+    if kind.width == 1:
+        return b.zext(value, I64)
+    return b.sext(value, I64) if kind.width < 64 else value
 
 
 def _from_word(b: Builder, word: Value, kind: Any) -> Value:
@@ -292,10 +303,7 @@ def _sent(b: Builder, team: Value, arguments: Value) -> None:
         _wake(b, team, JOB)
     _run(b, team, zero)
     with _while(b, lambda _: b.icmp_signed("<", b.add(_read(b, team, DONE), one), count)) as turn:
-        _pause(b)
-        spun = b.urem(turn, ir.Constant(I64, SPINS))
-        with b.if_then(b.icmp_signed("==", spun, ir.Constant(I64, SPINS - 1))):
-            _let_others_run(b)
+        _rest(b, team, turn)
     _write(b, team, DONE, zero)
 
 
@@ -358,24 +366,32 @@ for _name in ("f64", "i64", "u64", "bool"):
 globals().update(GIVENS)
 
 
+def _returned(kind: Type) -> Type:
+    """As what a result of a type comes back, which the door knows as well."""
+    if isinstance(kind, types.Float):
+        return types.float64
+    return kind if kind in (types.uint64, types.boolean) else types.int64
+
+
 @define(_plain_send)
 def give_back(typing: Any, team: Type, me: Type, n: Type, value: Type) -> Rule:
-    """give_back(team, me, n, value): thread 0 leaves a result for the door, a float as f64."""
+    """give_back(team, me, n, value): thread 0 leaves a result for the door, a float as f64, other
+    numbers than u64 and bool as i64.
+    """
 
     def build(b: Builder, team: Value, me: Value, n: Value, value: Value) -> None:
         with b.if_then(b.icmp_signed("==", me, ir.Constant(I64, 0))):
             at = b.gep(team, [b.add(n, ir.Constant(I64, RESULTS))])
-            exact = b.fpext(value, ir.DoubleType()) if value.type == ir.FloatType() else value
-            b.store(_as_word(b, exact), at)
+            b.store(_as_word(b, value), at)
 
-    return typed(types.void(POINTER, types.int64, types.int64, value), build)
+    return typed(types.void(POINTER, types.int64, types.int64, _returned(value)), build)
 
 
 # Note [Waiting]
 #
-# A waiting thread looks at one word, pausing between looks; after some 30 us it offers the core to
-# others at each further round, so that a team of more threads than cores gets on. A worker without
-# work goes to sleep on the word that counts jobs, which costs the next call some 50 us. Every wait
-# is for a change: a word is read before the thread says that it has arrived, so a change cannot be
-# missed. Totals of one number use lines in turn, sixteen of them: a line is written again only
-# behind fifteen more barriers, when everybody has read it.
+# A waiting thread looks at one word, pausing between looks, and now and then offers the core to
+# others: every 30 us, or at once where there are more threads than cores. A worker without work
+# goes to sleep on the word that counts jobs, which costs the next call some 100 us. Every wait is
+# for a change: a word is read before the thread says that it has arrived, so a change cannot be
+# missed. Totals of one number use lines in turn, sixteen of them: a line may be written again once
+# everybody has met after reading it, so two lines in turn are enough.
