@@ -201,7 +201,7 @@ def _print_call(e: Call, number: Callable[[Number], str]) -> tuple[str, int]:
     return f"{e.function}({', '.join(args)})", ATOM
 
 
-INDEXED = ("load", "part", "store", "shift")
+INDEXED = ("load", "part", "store", "shift", "at_")
 """Primitives whose second argument is an index, which is written as in brackets."""
 
 

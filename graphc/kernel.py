@@ -4,7 +4,7 @@ loop each.
     module = Kernel*
     stmt   = Let(names, expr) | Store(target, expr) | Add(target, expr) | Run(call)
            | Loop(index, lo, hi, step, body) | While(condition, body) | If(condition, body)
-           | Barrier() | Return(exprs) | Remark(text)
+           | Unpack(names, call) | Barrier() | Return(exprs) | Remark(text)
 
 Each statement that computes carries the tag of its stage: (k) forward, d(k) backward, u update.
 """
@@ -41,6 +41,16 @@ class Tag:
             self.direction
         ]
         return f"{mark} u" if self.updates else mark
+
+
+@dataclass(frozen=True)
+class Marks(Tag):
+    """The stages that a call computes, as they are told beside it: `(3) (4) ... (9) (10)`."""
+
+    marks: str = ""
+
+    def __str__(self) -> str:
+        return self.marks
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Unpack:
+    """`a, b = call`: the values that a function returns."""
+
+    names: tuple[str, ...]
+    call: Call
+    tag: Tag | None = None
+
+
+@dataclass(frozen=True)
 class Barrier:
     """All threads arrive before any goes on."""
 
@@ -128,7 +147,7 @@ class Remark:
     text: str = ""
 
 
-Stmt = Let | Store | Add | Loop | While | If | Run | Barrier | Return | Remark
+Stmt = Let | Store | Add | Loop | While | If | Run | Unpack | Barrier | Return | Remark
 
 
 @dataclass(frozen=True)

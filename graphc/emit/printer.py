@@ -11,7 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc.expr import Call, Expr, Number, text
-from graphc.kernel import Add, If, Kernel, Let, Loop, Remark, Return, Run, Stmt, Store, Tag, While
+from graphc.kernel import (
+    Add,
+    If,
+    Kernel,
+    Let,
+    Loop,
+    Remark,
+    Return,
+    Run,
+    Stmt,
+    Store,
+    Tag,
+    Unpack,
+    While,
+)
 
 WIDTH = 100
 INDENT = "    "
@@ -108,6 +122,10 @@ def _run(s: Run, depth: int) -> list[Line]:
     return [Line(rows[0], s.tag), *map(Line, rows[1:])]
 
 
+def _unpack(s: Unpack, depth: int) -> list[Line]:
+    return [Line(f"{INDENT * depth}{', '.join(s.names)} = {source(s.call)}", s.tag)]
+
+
 def _rows(call: Call, depth: int) -> list[str]:
     """A call of many arguments over several lines."""
     rows = [f"{INDENT * depth}{call.function}("]
@@ -136,6 +154,7 @@ STATEMENTS: dict[type, Callable[..., list[Line]]] = {
     While: _while,
     If: _if,
     Run: _run,
+    Unpack: _unpack,
     Return: _return,
     Remark: _remark,
 }

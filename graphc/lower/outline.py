@@ -1,224 +1,208 @@
 """Statements that a kernel repeats with other buffers, as a deep net's equal layers do, are written
-once, as a function, and called.
+once, as a function, and called; neighbouring calls become a loop.
 
-A run of top-level statements is repeated where it reads the same but for names. Every name that it
-has from outside is an argument; one whose variables are read behind it stays as it is.
+A run of top-level statements is repeated where it says the same of other names. What it needs from
+outside are arguments; what is read behind it are results. The same operations are done in the same
+order, on the same memory. A kernel that would hardly compile faster stays as it is.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-from graphc.expr import Call, Expr, Item, Name
-from graphc.kernel import Add, If, Kernel, Let, Loop, Param, Return, Run, Stmt, While
-from graphc.lower.parts import everything, exprs, mapped, rebuilt
+from graphc.expr import Call, Name, Number
+from graphc.kernel import Kernel, Let, Loop, Remark, Return, Run, Stmt, While
+from graphc.lower.cost import PRODUCTS
+from graphc.lower.family import Family, Line, View, pattern, title, told
+from graphc.lower.holes import NUMBER, READ, WRITE, Hole, skeleton
+from graphc.lower.repeats import Repeat, repeats
+from graphc.lower.rolled import rolled
 from graphc.lower.touch import flat
 
-LEAST = 3
-"""So many repeats are worth a function."""
+COST = {"line": 2.5, "loop": 25.0, "product": 10.0, "call": 6.0, "result": 1.5, "function": 40.0}
+"""Milliseconds that Numba takes, roughly: for a line, a loop, a product, a call of a function, each
+of its results, and the function."""
 
-LONGEST = 64
-"""The statements of a layer, at the most."""
+WORTH = 250.0
+"""So many milliseconds are worth a function."""
 
-MOST_ARGUMENTS, MOST_TRIED = 30, 16
+LEAST = 15.0
+"""A run that costs less than this is not looked at."""
 
 Fresh = Callable[[str], str]
 
 
-@dataclass(frozen=True)
-class Repeat:
-    """`count` times `length` statements, one behind the other, from `start` on."""
-
-    start: int
-    length: int
-    count: int
-
-    @property
-    def saved(self) -> int:
-        """The statements that need not be written."""
-        return self.length * (self.count - 1)
-
-
 def outlined(kernel: Kernel, fresh: Fresh) -> tuple[Kernel, list[Kernel]]:
     """The kernel with calls in place of what it repeats, and the functions that it calls."""
-    functions: list[Kernel] = []
-    body = list(kernel.body)
-    while (found := _best(body)) is not None:
-        body = _called(body, found, functions, fresh)
-    return replace(kernel, body=tuple(body)), functions
+    reader = Reader.of(kernel)
+    if sum(line.cost for line in reader.lines) < WORTH:
+        return kernel, []
+    new, functions = _Outliner(reader, fresh).outlined()
+    inner = [outlined(f, fresh) for f in functions]
+    return new, [k for function, called in inner for k in (*called, function)]
 
 
-# Finding repeats
+# Reading a kernel
 
 
-def _best(body: list[Stmt]) -> Repeat | None:
-    """The repeat that saves most, of those that may be a function."""
-    shapes = [_shape(s) for s in body]
-    found = [r for p in range(1, min(LONGEST, len(body) // LEAST) + 1) for r in _runs(shapes, p)]
-    reads = _reads(body)
-    for each in sorted(found, key=lambda r: (-r.saved, r.length))[:MOST_TRIED]:
-        fitting = _fitting(body, each, reads)
-        if fitting is not None:
-            return fitting
-    return None
+@dataclass
+class Reader:
+    """A kernel as views at its head and lines behind them."""
+
+    kernel: Kernel
+    views: dict[str, View] = field(default_factory=dict)
+    head: list[Let] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, kernel: Kernel) -> Reader:
+        """Read a kernel."""
+        reader = cls(kernel)
+        known = {p.name for p in kernel.params}
+        bases = set(known)
+        keys: dict[Stmt, int] = {}
+        for stmt in kernel.body:
+            if isinstance(stmt, Let) and (view := _view(stmt, bases)):
+                reader.head.append(stmt)
+                reader.views.update(dict.fromkeys(stmt.names, view))
+            else:
+                reader.lines.append(_line(stmt, keys, known))
+            known |= set(getattr(stmt, "names", ()))
+        return reader
+
+    def alive(self) -> list[frozenset[str]]:
+        """Before each line, and at the end: the names that are read from there on."""
+        found: list[frozenset[str]] = [frozenset()]
+        for line in reversed(self.lines):
+            found.append(found[-1] | line.reads if line.reads - found[-1] else found[-1])
+        return found[::-1]
+
+    def with_lines(self, stmts: Sequence[Stmt]) -> Kernel:
+        """The kernel with other lines, and the views that they still need."""
+        used = {str(h.filling) for s in stmts for h in skeleton(s)[1] if h.mode == READ}
+        head = [replace(s, names=tuple(n for n in s.names if n in used)) for s in self.head]
+        return replace(self.kernel, body=(*(s for s in head if s.names), *stmts))
 
 
-def _shape(stmt: Stmt) -> str | None:
-    """What a statement is without its names; None for one that stays where it is."""
-    view = isinstance(stmt, Let) and isinstance(stmt.expr, Call) and stmt.expr.function[:3] == "at_"
-    leaves = any(isinstance(s, Return) for s in flat([stmt]))
-    return None if view or leaves else repr(_bare(stmt, {}, always="?"))
-
-
-def _runs(shapes: Sequence[str | None], period: int) -> Iterator[Repeat]:
-    """Stretches in which each statement is like the one a period before."""
-    start = 0
-    for at in range(len(shapes) + 1):
-        alike = at + period < len(shapes) and shapes[at] == shapes[at + period]
-        if alike and shapes[at] is not None:
-            continue
-        count = (at - start) // period + 1
-        if count >= LEAST and any(map(_is_work, shapes[start:at])):
-            yield Repeat(start, period, count)
-        start = at + 1
-
-
-def _is_work(shape: str | None) -> bool:
-    """Whether a statement is more than a scalar line."""
-    return shape is not None and ("Loop(" in shape or "'multiply'" in shape or "'gemm'" in shape)
-
-
-def _fitting(body: list[Stmt], repeat: Repeat, reads: Counter[str]) -> Repeat | None:
-    """The longest part of a repeat whose turns are the same up to names, at its best beginning."""
-    n = repeat.length
-    for shift in range(min(n, repeat.length)):
-        start = repeat.start + shift
-        count = (repeat.length * repeat.count - shift) // n
-        keys = [_unit(body[start + turn * n :][:n], reads) for turn in range(count)]
-        first = next((k for k, key in enumerate(keys) if key is not None), None)
-        if first is None:
-            continue
-        alike = next((k for k in range(first, count) if keys[k] != keys[first]), count)
-        if alike - first >= LEAST:
-            return Repeat(start + first * n, n, alike - first)
-    return None
-
-
-def _unit(unit: list[Stmt], reads: Counter[str]) -> str | None:
-    """What a run of statements says but for its names; None where it cannot be a function: `reads`
-    has how often each name is read in all of the kernel.
-    """
-    own, mine = _defined(unit), _reads(unit)
-    if any(reads[name] > mine[name] for name in own) or len(_arguments(unit)) > MOST_ARGUMENTS:
+def _view(stmt: Let, bases: set[str]) -> View | None:
+    """A literal place in an argument."""
+    e = stmt.expr
+    if not (isinstance(e, Call) and e.function.startswith("at_")):
         return None
-    names = _numbered(unit)
-    return repr([_bare(s, names) for s in unit])
+    base, offset = e.args
+    if not (isinstance(base, Name) and base.text in bases and isinstance(offset, Number)):
+        return None
+    return View(base.text, int(offset.value), e.function, stmt.note)
 
 
-# Names
+def _line(stmt: Stmt, keys: dict[Stmt, int], known: set[str]) -> Line:
+    bare, holes = skeleton(stmt)
+    stays = isinstance(stmt, Remark) or any(isinstance(s, Return) for s in flat([stmt]))
+    key = -1 if stays else keys.setdefault(bare, len(keys))
+    return Line(stmt, key, holes, frozenset(_reads(holes, known)), _cost(stmt))
 
 
-def _names(unit: Sequence[Stmt]) -> list[str]:
-    """All names in the order of their first appearance."""
-    found: dict[str, None] = {}
-    for stmt in flat(unit):
-        found.update(dict.fromkeys(n for e in _expressions(stmt) for n in _of(e)))
-        found.update(dict.fromkeys(getattr(stmt, "names", ())))
-        if isinstance(stmt, Loop):
-            found[stmt.index] = None
-    return list(found)
+def _reads(holes: Iterable[Hole], known: set[str]) -> Iterator[str]:
+    """The names that a statement needs from before; one that it may leave as it was is among
+    them.
+    """
+    written: set[str] = set()
+    for name, mode, nested in holes:
+        if mode == NUMBER or name in written:
+            continue
+        assert isinstance(name, str)
+        if mode == READ or (nested and name in known):
+            yield name
+        if mode == WRITE:
+            written.add(name)
 
 
-def _of(e: Expr) -> Iterator[str]:
-    for part in everything(e):
-        if isinstance(part, Name):
-            yield part.text
-        elif isinstance(part, Item):
-            yield part.buffer
+def _cost(stmt: Stmt) -> float:
+    return sum(COST[_kind(s)] for s in flat([stmt]))
 
 
-def _expressions(stmt: Stmt) -> list[Expr]:
-    more = [getattr(stmt, name, None) for name in ("lo", "hi", "condition")]
-    return [*exprs(stmt), *getattr(stmt, "exprs", ()), *(e for e in more if isinstance(e, Expr))]
+def _kind(stmt: Stmt) -> str:
+    if isinstance(stmt, Run) and stmt.call.function in PRODUCTS:
+        return "product"
+    return "loop" if isinstance(stmt, (Loop, While)) else "line"
 
 
-def _defined(unit: Sequence[Stmt]) -> set[str]:
-    """The variables that the statements give values to, outside of loops."""
-    assigned = {n for s in unit if isinstance(s, Let) for n in s.names}
-    targets = (getattr(s, "target", None) for s in flat(unit) if isinstance(s, Add))
-    return assigned | {t.text for t in targets if isinstance(t, Name)} - _local(unit)
+# Writing functions
 
 
-def _local(unit: Sequence[Stmt]) -> set[str]:
-    """The variables of loops, and those that only they know."""
-    inner = [s for stmt in unit if isinstance(stmt, (Loop, If, While)) for s in flat([stmt])]
-    names = {n for s in inner if isinstance(s, Let) for n in s.names}
-    return names | {s.index for s in inner if isinstance(s, Loop)}
+@dataclass
+class _Outliner:
+    reader: Reader
+    fresh: Fresh
 
+    def __post_init__(self) -> None:
+        self.lines, self.alive = self.reader.lines, self.reader.alive()
+        self.patterns: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.places: dict[int, tuple[int, tuple[Stmt, ...]]] = {}
 
-def _reads(body: Sequence[Stmt]) -> Counter[str]:
-    """How often each name is read."""
-    return Counter(n for stmt in flat(body) for e in _expressions(stmt) for n in _of(e))
+    def outlined(self) -> tuple[Kernel, list[Kernel]]:
+        """The kernel with calls, and the functions."""
+        keys, costs = [line.key for line in self.lines], [line.cost for line in self.lines]
+        found = repeats(keys, costs, self._worth, LEAST)
+        functions = [f for repeat in found for f in self._functions(repeat)]
+        if not functions:
+            return self.reader.kernel, []
+        return self.reader.with_lines(list(self._stmts())), functions
 
+    def _worth(self, length: int, starts: Sequence[int]) -> float:
+        """The milliseconds that a function saves, beyond what makes it worth its text."""
+        return max((self._saved(length, s) for s in self._alike(length, starts)), default=0) - WORTH
 
-def _arguments(unit: Sequence[Stmt]) -> list[str]:
-    """The names that the statements have from outside."""
-    own = {n for s in unit if isinstance(s, Let) for n in s.names} | _local(unit)
-    return [n for n in _names(unit) if n not in own]
+    def _saved(self, length: int, starts: Sequence[int]) -> float:
+        family = self._family(length, starts) if len(starts) > 1 else None
+        if family is None or not family.fits:
+            return 0
+        each = sum(line.cost for line in family.runs[0])
+        alone = sum(a + length != b for a, b in pairwise(starts)) + 1
+        calls = alone * COST["call"] + len(starts) * COST["result"] * len(family.results)
+        return each * (len(starts) - 1) - calls - COST["function"]
 
+    def _alike(self, length: int, starts: Sequence[int]) -> list[list[int]]:
+        """The runs that can be one function."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for start in starts:
+            groups.setdefault(self._pattern(start, length), []).append(start)
+        return list(groups.values())
 
-def _numbered(unit: Sequence[Stmt]) -> dict[str, str]:
-    return {name: f"?{n}" for n, name in enumerate(_names(unit))}
+    def _pattern(self, start: int, length: int) -> tuple[int, ...]:
+        at = start, length
+        if at not in self.patterns:
+            self.patterns[at] = pattern(self.lines[start : start + length])
+        return self.patterns[at]
 
+    def _family(self, length: int, starts: Sequence[int]) -> Family:
+        runs = [self.lines[s : s + length] for s in starts]
+        alive = [self.alive[s + length] for s in starts]
+        first = [p.name for p in self.reader.kernel.params]
+        return Family(runs, alive, self.reader.views, first)
 
-def _bare(stmt: Stmt, names: dict[str, str], always: str = "") -> Stmt:
-    """The statement under other names, without what it says of stages."""
+    def _functions(self, repeat: Repeat) -> Iterator[Kernel]:
+        for starts in self._alike(repeat.length, repeat.starts):
+            if self._saved(repeat.length, starts) >= WORTH:
+                yield self._function(repeat.length, starts)
 
-    def new(name: str) -> str:
-        return always or names.get(name, name)
+    def _function(self, length: int, starts: list[int]) -> Kernel:
+        """The function of some runs; its calls take their places."""
+        family = self._family(length, starts)
+        name = self.fresh(title(family.runs[0]))
+        differing = [a for a in family.arguments if not a.name]
+        numbers = [self.fresh("number") for _ in differing]
+        for calls in rolled(family, starts, name, self.fresh):
+            end = starts[calls.last - 1] + length
+            self.places[starts[calls.first]] = end, calls.stmts
+        doc = f"Stages {told(family.runs[0])}; {len(starts) - 1} times more with other values."
+        return family.function(name, doc, numbers)
 
-    def change(e: Expr) -> Expr | None:
-        if isinstance(e, Name):
-            return Name(new(e.text))
-        return Item(new(e.buffer), rebuilt(e.index, change)) if isinstance(e, Item) else None
-
-    changed = mapped(stmt, lambda e: rebuilt(e, change))
-    fields: dict[str, object] = {"tag": None} if hasattr(stmt, "tag") else {}
-    bounds = ((n, getattr(stmt, n, None)) for n in ("lo", "hi", "condition"))
-    fields |= {n: rebuilt(e, change) for n, e in bounds if e is not None}
-    fields |= {"names": tuple(map(new, stmt.names)), "note": ""} if isinstance(stmt, Let) else {}
-    fields |= {"index": new(stmt.index)} if isinstance(stmt, Loop) else {}
-    inner = getattr(stmt, "body", None)
-    fields |= {"body": tuple(_bare(s, names, always) for s in inner)} if inner is not None else {}
-    return replace(changed, **fields)  # type: ignore[arg-type]
-
-
-# Calls
-
-
-def _called(body: list[Stmt], repeat: Repeat, functions: list[Kernel], fresh: Fresh) -> list[Stmt]:
-    """The body with a repeat written as calls of a new function."""
-    turns = [
-        body[at : at + repeat.length]
-        for at in range(repeat.start, repeat.start + repeat.length * repeat.count, repeat.length)
-    ]
-    name = fresh(_title(turns[0]))
-    params = tuple(Param(n, "any", "") for n in _arguments(turns[0]))
-    doc = f"One of {repeat.count} equal parts, written as for the first."
-    functions.append(Kernel(name, doc, params, tuple(turns[0])))
-    calls = [_call(name, unit) for unit in turns]
-    end = repeat.start + repeat.length * repeat.count
-    return [*body[: repeat.start], *calls, *body[end:]]
-
-
-def _call(name: str, unit: Sequence[Stmt]) -> Stmt:
-    tag = next((s.tag for s in flat(unit) if getattr(s, "tag", None)), None)  # type: ignore[union-attr]
-    return Run(Call(name, tuple(Name(n) for n in _arguments(unit))), tag)
-
-
-def _title(unit: Sequence[Stmt]) -> str:
-    """What a layer is called, by the sweep that it belongs to."""
-    tags = {t.direction for s in flat(unit) if (t := getattr(s, "tag", None))}
-    return "layer" if "forward" in tags else "d_layer" if "backward" in tags else "update_layer"
+    def _stmts(self) -> Iterator[Stmt]:
+        at = 0
+        while at < len(self.lines):
+            end, stmts = self.places.get(at, (at + 1, (self.lines[at].stmt,)))
+            yield from stmts
+            at = end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from math import prod
 from typing import Any
@@ -22,11 +23,21 @@ def block(nbytes: int) -> np.ndarray:
     return raw[start : start + nbytes]
 
 
+def is_free(arena: np.ndarray) -> bool:
+    """Whether no array but this one is a view of a block's memory."""
+    return sys.getrefcount(arena.base) <= BY_ITSELF
+
+
 def view(
     arena: np.ndarray, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> np.ndarray:
     """An array of this shape at an offset of an arena."""
     return arena[offset : offset + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+
+
+_ALONE = block(64)
+BY_ITSELF = sys.getrefcount(_ALONE.base)
+"""How often a block's memory is referred to while only the block does."""
 
 
 class State(MutableMapping[str, Any]):

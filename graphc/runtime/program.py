@@ -19,7 +19,7 @@ from graphc.errors import GraphError, UsageError
 from graphc.graph import EMPTY
 from graphc.joint import Fired, Joint
 from graphc.plan.plan import Part, Plan
-from graphc.runtime.arena import State, block, view
+from graphc.runtime.arena import State, block, is_free, view
 from graphc.runtime.desk import Kernel
 from graphc.runtime.feeds import Door
 from graphc.runtime.finite import Guard
@@ -180,8 +180,21 @@ class Program(Looks):
         if plan.feed:
             made["feed"] = self._feed(plan, arrays)
         if plan.out_bytes:
-            made["out"] = block(plan.out_bytes)
+            made["out"] = self._fresh(special)
         return made
+
+    def _fresh(self, special: Special) -> np.ndarray:
+        """An arena of results that nobody holds any more, or a new one: memory that was used costs
+        no page faults.
+        """
+        pools = self._local.__dict__.setdefault("out", {})
+        pool = pools.setdefault(id(special), [])
+        for arena in pool:
+            if is_free(arena):
+                return arena
+        arena = block(special.plan.out_bytes)
+        pool[:] = [arena, *pool[: POOL - 1]]
+        return arena
 
     def _feed(self, plan: Plan, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         feed = block(plan.feed_bytes)
@@ -298,6 +311,9 @@ def _number(value: Any) -> Any:
 
 
 DEFAULT_SIZE = 64
+
+POOL = 2
+"""Arenas of results that a thread keeps for later calls: the last results are often still held."""
 
 
 __all__ = ["GraphError", "Program", "Shape", "Special", "constants"]

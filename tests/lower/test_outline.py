@@ -1,4 +1,4 @@
-"""What a kernel repeats is written once and called."""
+"""What a kernel repeats is written once and called, in a loop where it can be."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import graphc as gr
+from graphc.emit import module
+from graphc.lower import outline
+from graphc.lower.repeats import repeats
 
 rng = np.random.default_rng(0)
 X, T = rng.standard_normal((32, 24)).astype(np.float32), np.arange(32) % 24
@@ -22,8 +25,19 @@ def deep(layers: int, activation=gr.relu) -> gr.Graph:
     return n
 
 
-def step(layers: int, **options):
-    return gr.compile_step(deep(layers)["loss"], optimizer=gr.optim.SGD(lr=0.1), seed=0, **options)
+def scaled(layers: int) -> gr.Graph:
+    """Residual layers that differ in a constant."""
+    n = gr.Graph("scaled", dtype="float32")
+    h, t = n.input("X", ("batch", 24)), n.input("t", ("batch",), "int64")
+    for i in range(layers):
+        w = n.param(f"W{i}", (24, 24), init=gr.init.he_normal())
+        h = h + gr.tanh((h - gr.mean(h, axis=1, keepdims=True)) @ w) * (0.1 + 0.01 * i)
+    gr.cross_entropy(h, t).named("loss")
+    return n
+
+
+def step(graph: gr.Graph, **options):
+    return gr.compile_step(graph["loss"], optimizer=gr.optim.SGD(lr=0.1), seed=0, **options)
 
 
 def text(program) -> str:
@@ -31,32 +45,79 @@ def text(program) -> str:
     return program.source()
 
 
-def test_equal_layers_are_one_function_with_a_call_for_each():
-    source = text(step(12, jit=False))
-    assert source.count("\ndef layer(") == 1
-    assert source.count("\ndef d_layer(") == 1
-    assert source.count(" layer(") >= 10
+def trained(graph: gr.Graph, **options) -> dict[str, object]:
+    """Three losses and the parameters behind them."""
+    program = step(graph, **options)
+    losses = [program(X=X, t=T) for _ in range(3)]
+    return {"losses": losses, **{k: np.array(v) for k, v in program.params.items()}}
+
+
+@pytest.fixture
+def written_out(monkeypatch):
+    """What a graph computes when nothing is called."""
+
+    def run(compute):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "outlined", lambda kernel, fresh: (kernel, []))
+            return compute()
+
+    return run
+
+
+def test_equal_layers_are_one_function_called_in_a_loop():
+    source = text(step(deep(12), jit=False))
+    assert source.count("\ndef relu_layer(") == 1
+    assert source.count("\ndef d_relu_layer(") == 1
+    assert "for layer in range(" in source
+    assert "(3) ... (" in source
 
 
 def test_a_small_net_is_written_out():
-    assert "def layer" not in text(step(2, jit=False))
+    assert "_layer(" not in text(step(deep(2), jit=False))
 
 
-def test_ten_times_the_layers_are_not_ten_times_the_lines():
-    few, many = (len(text(step(n, jit=False)).splitlines()) for n in (6, 60))
-    assert many < 5 * few
+def test_a_net_of_more_layers_has_no_more_lines():
+    few, many = (step(deep(n), jit=False) for n in (20, 60))
+    text(few), text(many)
+    assert len(many.source("step").splitlines()) == len(few.source("step").splitlines())
+
+
+def test_same_graph_same_text():
+    assert text(step(deep(12), jit=False)) == text(step(deep(12), jit=False))
+
+
+@pytest.mark.parametrize("graph", [deep(12), scaled(8)], ids=["dense", "scaled"])
+def test_called_layers_give_the_same_bits_as_written_ones(graph, written_out):
+    called = trained(graph, jit=False)
+    written = written_out(lambda: trained(graph, jit=False))
+    for name, value in written.items():
+        np.testing.assert_array_equal(called[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_layers_that_are_called_compute_what_written_ones_do(threads):
-    found = []
-    for options in ({"form": "plain"}, {"threads": threads}, {"threads": threads, "jit": False}):
-        program = step(8, **options)
-        losses = [program(X=X, t=T) for _ in range(3)]
-        found.append({"losses": losses, **{k: np.array(v) for k, v in program.params.items()}})
-    for other in found[1:]:
-        for name, value in found[0].items():
-            np.testing.assert_allclose(other[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+def test_called_layers_compute_what_plain_loops_do(threads):
+    plain = trained(deep(8), form="plain", jit=False)
+    for name, value in trained(deep(8), threads=threads).items():
+        np.testing.assert_allclose(value, plain[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_a_constant_that_differs_is_an_argument():
+    assert "number" in text(step(scaled(8), jit=False))
+
+
+def test_scalars_that_are_read_later_are_returned(monkeypatch, written_out):
+    monkeypatch.setattr(outline, "WORTH", 0.0)
+    monkeypatch.setitem(outline.COST, "line", 20.0)
+    g = gr.Graph("chain")
+    a, v = g.input("a"), g.input("x")
+    for _ in range(12):
+        v = gr.sigmoid(a * v + 0.5)
+    program, other = (gr.compile(v, wrt=["x", "a"], jit=jit) for jit in (True, False))
+    found = [program(a=1.3, x=0.3), other(a=1.3, x=0.3)]
+    assert "_stage(" in other.source()
+    expected = written_out(lambda: gr.compile(v, wrt=["x", "a"], jit=False)(a=1.3, x=0.3))
+    for value, grads in found:
+        np.testing.assert_allclose([value, *grads.values()], [expected[0], *expected[1].values()])
 
 
 def test_what_a_layer_leaves_for_later_stays_outside():
@@ -65,3 +126,18 @@ def test_what_a_layer_leaves_for_later_stays_outside():
     totals = [gr.sum(gr.exp(x * float(k))) for k in range(5)]
     found = gr.compile(totals, form="fast")(x=np.ones((50, 64), np.float32))
     np.testing.assert_allclose(found, [3200 * np.exp(k) for k in range(5)], rtol=1e-5)
+
+
+def found(line: list[int]) -> list[tuple[int, tuple[int, ...]]]:
+    """Repeats where every statement costs one and a function three."""
+    worth = lambda length, starts: length * (len(starts) - 1) - 3  # noqa: E731
+    return [(r.length, r.starts) for r in repeats(line, [1.0] * len(line), worth, 1.0)]
+
+
+def test_repeats_are_found_behind_each_other_and_apart():
+    assert found([9, 1, 2, 1, 2, 1, 2, 1, 2, 8]) == [(2, (1, 3, 5, 7))]
+    assert found([1, 2, 3, 4, 9, 1, 2, 3, 4, 8, 1, 2, 3, 4]) == [(4, (0, 5, 10))]
+
+
+def test_statements_that_stay_are_in_no_repeat():
+    assert found([-1] * 20) == []

@@ -278,3 +278,19 @@ def test_a_step_goes_the_short_way_and_learns() -> None:
     with pytest.raises(LabelError, match=r"t\[1\] = 3"):
         step(**{**GOOD, "t": T + 1})
     assert step.steps == 23
+
+
+def test_large_results_stay_the_callers_while_held_and_their_memory_is_used_again():
+    g = gr.Graph("large", dtype="float32")
+    program = gr.compile([g.input("x", ("n",)) * 2.0])
+    x = np.arange(100_000, dtype=np.float32)
+    held = [program(x=x + k)[0] for k in range(4)]
+    part = held[0][5:10]
+    for k in range(4):
+        assert np.array_equal(held[k], (x + k) * 2)
+    places = {value.ctypes.data for value in held}
+    del held
+    again = {program(x=x + k)[0].ctypes.data for k in range(6)}
+    assert np.array_equal(part, np.arange(5, 10) * 2)
+    assert len(places) == 4
+    assert len(again) <= 2
