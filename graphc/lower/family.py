@@ -99,49 +99,60 @@ class Family:
     def __init__(
         self,
         runs: Sequence[Sequence[Line]],
-        alive: Sequence[frozenset[str]],
+        ends: Sequence[int],
+        last: Mapping[str, int],
         views: Mapping[str, View],
         first: Sequence[str] = (),
     ) -> None:
-        """`alive`: behind each run, the names that are read there; `first`: names that are passed
-        first.
+        """`ends`: the line behind each run; `last`: the last line that reads each name; `first`:
+        names that are passed first.
         """
         self.runs, self.views = runs, views
         columns = zip(*([h for line in run for h in line.holes] for run in runs), strict=True)
         self.columns = [tuple(column) for column in columns]
-        self.written = {n for line in runs[0] for n in line.writes}
-        self.results = tuple(self._results(alive))
+        clear = self._clear()
+        self.is_clear, self.at = clear is not None, clear or 0
+        self.model = runs[self.at]
+        self.written = {n for line in self.model for n in line.writes}
+        self.results = tuple(self._results(ends, last))
         self.arguments = tuple(sorted(self._arguments(), key=lambda a: _turn(a, first)))
+
+    def _clear(self) -> int | None:
+        """The first run in which what may differ has names that differ."""
+        reads = {tuple(h.filling for h in c) for c in self.columns if c[0].mode != NUMBER}
+        each = (at for at in range(len(self.runs)) if len({r[at] for r in reads}) == len(reads))
+        return next(each, None)
 
     @property
     def fits(self) -> bool:
         """Whether it can be a function."""
-        few = len(self.arguments) <= MOST and len(self.results) <= MOST
-        return few and all(self._sure(r[0]) for r in self.results)
+        few = self.is_clear and len(self.arguments) <= MOST and len(self.results) <= MOST
+        return few and all(self._sure(r[self.at]) for r in self.results)
 
     def _sure(self, name: str) -> bool:
         """Whether a result has a value in any case."""
-        holes = (h for line in self.runs[0] for h in line.holes if h.filling == name)
+        holes = (h for line in self.model for h in line.holes if h.filling == name)
         inside = all(h.nested for h in holes if h.mode == WRITE)
-        return not inside or name in needs(self.runs[0])
+        return not inside or name in needs(self.model)
 
-    def _results(self, alive: Sequence[frozenset[str]]) -> Iterator[tuple[str, ...]]:
+    def _results(self, ends: Sequence[int], last: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
         """The names that each run gives values to for later, one result after the other."""
         seen: dict[tuple[str, ...], None] = {}
         for column in self.columns:
             names = tuple(str(h.filling) for h in column)
-            if column[0].mode == WRITE and any(n in a for n, a in zip(names, alive, strict=True)):
+            later = (last.get(n, -1) >= end for n, end in zip(names, ends, strict=True))
+            if column[0].mode == WRITE and any(later):
                 seen[names] = None
         yield from seen
 
     def _arguments(self) -> Iterator[Argument]:
-        outside = set(needs(self.runs[0]))
+        outside = set(needs(self.model))
         found: dict[object, list[tuple[Filling, ...]]] = {}
         for column in self.columns:
             given = tuple(h.filling for h in column)
             if column[0].mode == NUMBER and len(set(given)) > 1:
                 found[object()] = [given]
-            elif column[0].mode == READ and given[0] in outside:
+            elif column[0].mode == READ and given[self.at] in outside:
                 known = found.setdefault(self._memory(given), [])
                 known += [given] if given not in known else []
         yield from map(self._argument, found.values())
@@ -149,21 +160,21 @@ class Family:
     @cached_property
     def _words(self) -> set[str]:
         """The words that the stages of the first run are told in."""
-        return {w for text in texts(self.runs[0]) for w in re.findall(r"\w+", text)}
+        return {w for text in texts(self.model) for w in re.findall(r"\w+", text)}
 
     def _memory(self, given: tuple[Filling, ...]) -> object:
         """What an argument is: a place in memory for each run, or else a name."""
         views = [self.views.get(str(g)) for g in given]
-        if given[0] in self.written or None in views:
+        if given[self.at] in self.written or None in views:
             return given
         return tuple(v.place for v in views if v)
 
     def _argument(self, known: list[tuple[Filling, ...]]) -> Argument:
-        names = list(dict.fromkeys(str(given[0]) for given in known))
-        if isinstance(known[0][0], Number):
+        names = list(dict.fromkeys(str(given[self.at]) for given in known))
+        if isinstance(known[0][self.at], Number):
             return Argument("", known[0])
         name = next((n for n in reversed(names) if n in self._words), names[0])
-        given = next(g for g in known if g[0] == name)
+        given = next(g for g in known if g[self.at] == name)
         return Argument(name, given, tuple(n for n in names if n != name))
 
     # The function and its calls
@@ -178,12 +189,12 @@ class Family:
         also = [Let(a.also, Name(a.name)) for a in self.arguments if a.also]
         body = [*also, *self._body(iter(numbers))]
         if self.results:
-            body.append(Return(tuple(Name(r[0]) for r in self.results)))
-        return Kernel(name, doc, params, tuple(body), tuple(r[0] for r in self.results))
+            body.append(Return(tuple(Name(r[self.at]) for r in self.results)))
+        return Kernel(name, doc, params, tuple(body), tuple(r[self.at] for r in self.results))
 
     def _body(self, fresh: Iterator[str]) -> Iterator[Stmt]:
         columns = iter(c for c in self.columns if c[0].mode == NUMBER)
-        for line in self.runs[0]:
+        for line in self.model:
             own = [next(columns) for h in line.holes if h.mode == NUMBER]
             filled = [
                 Name(next(fresh)) if len({h.filling for h in c}) > 1 else c[0].filling for c in own

@@ -89,7 +89,7 @@ class _Lanes:
     def _step(self, item: Item) -> int:
         """How far the element is from that of the last turn; raises Refused if that varies."""
         terms = linear(item.index)
-        if terms is None or terms.inside(self.j, *self.own):
+        if terms is None or terms.inside(self.j, *self.own) or any(map(terms.of, self.own)):
             raise Refused
         return terms.of(self.j)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from graphc.expr import Call, Name, Number
 from graphc.kernel import Kernel, Let, Loop, Remark, Return, Run, Stmt, While
@@ -18,7 +17,8 @@ from graphc.lower.cost import PRODUCTS
 from graphc.lower.family import Family, Line, View, pattern, title, told
 from graphc.lower.holes import NUMBER, READ, WRITE, Hole, skeleton
 from graphc.lower.repeats import Repeat, repeats
-from graphc.lower.rolled import rolled
+from graphc.lower.rolled import Positions, loop, moving, spans
+from graphc.lower.tape import LONGEST, laid, single
 from graphc.lower.touch import flat
 
 COST = {"line": 2.5, "loop": 25.0, "product": 10.0, "call": 6.0, "result": 1.5, "function": 40.0}
@@ -72,12 +72,9 @@ class Reader:
             known |= set(getattr(stmt, "names", ()))
         return reader
 
-    def alive(self) -> list[frozenset[str]]:
-        """Before each line, and at the end: the names that are read from there on."""
-        found: list[frozenset[str]] = [frozenset()]
-        for line in reversed(self.lines):
-            found.append(found[-1] | line.reads if line.reads - found[-1] else found[-1])
-        return found[::-1]
+    def last(self) -> dict[str, int]:
+        """The last line that reads each name."""
+        return {name: at for at, line in enumerate(self.lines) for name in line.reads}
 
     def with_lines(self, stmts: Sequence[Stmt]) -> Kernel:
         """The kernel with other lines, and the views that they still need."""
@@ -138,18 +135,26 @@ class _Outliner:
     fresh: Fresh
 
     def __post_init__(self) -> None:
-        self.lines, self.alive = self.reader.lines, self.reader.alive()
+        self.lines, self.last = self.reader.lines, self.reader.last()
+        made = single(self.reader.kernel, self.lines, self.reader.views)
+        self.likely = Positions(self.reader.views, made)
         self.patterns: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.places: dict[int, tuple[int, tuple[Stmt, ...]]] = {}
+        self.places: dict[int, tuple[int, Stmt]] = {}
 
     def outlined(self) -> tuple[Kernel, list[Kernel]]:
         """The kernel with calls, and the functions."""
         keys, costs = [line.key for line in self.lines], [line.cost for line in self.lines]
         found = repeats(keys, costs, self._worth, LEAST)
-        functions = [f for repeat in found for f in self._functions(repeat)]
-        if not functions:
+        families = [f for repeat in found for f in self._families(repeat)]
+        if not families:
             return self.reader.kernel, []
-        return self.reader.with_lines(list(self._stmts())), functions
+        positions = self._positions(families)
+        functions = [self._function(f, starts, positions) for f, starts in families]
+        stmts = list(laid(self._stmts(), positions.tape, positions.scalars))
+        if positions.tape:
+            gap = [] if stmts[:1] == [Remark()] else [Remark()]
+            stmts = [_tape(positions), *gap, *stmts]
+        return self.reader.with_lines(stmts), functions
 
     def _worth(self, length: int, starts: Sequence[int]) -> float:
         """The milliseconds that a function saves, beyond what makes it worth its text."""
@@ -160,8 +165,11 @@ class _Outliner:
         if family is None or not family.fits:
             return 0
         each = sum(line.cost for line in family.runs[0])
-        alone = sum(a + length != b for a, b in pairwise(starts)) + 1
-        calls = alone * COST["call"] + len(starts) * COST["result"] * len(family.results)
+        call = COST["call"] + COST["result"] * len(family.results)
+        calls = sum(
+            call + (COST["loop"] if last - first > 1 else 0)
+            for first, last in spans(family, starts, self.likely)
+        )
         return each * (len(starts) - 1) - calls - COST["function"]
 
     def _alike(self, length: int, starts: Sequence[int]) -> list[list[int]]:
@@ -179,30 +187,53 @@ class _Outliner:
 
     def _family(self, length: int, starts: Sequence[int]) -> Family:
         runs = [self.lines[s : s + length] for s in starts]
-        alive = [self.alive[s + length] for s in starts]
+        ends = [s + length for s in starts]
         first = [p.name for p in self.reader.kernel.params]
-        return Family(runs, alive, self.reader.views, first)
+        return Family(runs, ends, self.last, self.reader.views, first)
 
-    def _functions(self, repeat: Repeat) -> Iterator[Kernel]:
+    def _families(self, repeat: Repeat) -> Iterator[tuple[Family, list[int]]]:
         for starts in self._alike(repeat.length, repeat.starts):
             if self._saved(repeat.length, starts) >= WORTH:
-                yield self._function(repeat.length, starts)
+                yield self._family(repeat.length, starts), starts
 
-    def _function(self, length: int, starts: list[int]) -> Kernel:
+    def _positions(self, families: Sequence[tuple[Family, list[int]]]) -> Positions:
+        """The places of scalars that loops take from a tape: those of a family side by side."""
+        taped = {
+            name
+            for family, starts in families
+            for span in spans(family, starts, self.likely)
+            for name in moving(family, span)
+            if name in self.likely.scalars
+        }
+        rows = [r for family, _ in families for r in family.results if taped & set(r)]
+        alone = sorted(taped, key=self.likely.scalars.__getitem__)
+        order = dict.fromkeys(n for n in (*(n for r in rows for n in r), *alone) if n in taped)
+        slots = {name: at for at, name in enumerate(order)} if len(order) <= LONGEST else {}
+        return Positions(self.reader.views, slots, self.fresh("values") if slots else "")
+
+    def _function(self, family: Family, starts: list[int], positions: Positions) -> Kernel:
         """The function of some runs; its calls take their places."""
-        family = self._family(length, starts)
-        name = self.fresh(title(family.runs[0]))
+        name = self.fresh(title(family.model))
         differing = [a for a in family.arguments if not a.name]
         numbers = [self.fresh("number") for _ in differing]
-        for calls in rolled(family, starts, name, self.fresh):
-            end = starts[calls.last - 1] + length
-            self.places[starts[calls.first]] = end, calls.stmts
-        doc = f"Stages {told(family.runs[0])}; {len(starts) - 1} times more with other values."
+        for first, last in spans(family, starts, positions):
+            single = last - first == 1
+            call = (
+                family.call(name, first)
+                if single
+                else loop(family, name, (first, last), positions, self.fresh)
+            )
+            self.places[starts[first]] = starts[last - 1] + len(family.runs[0]), call
+        doc = f"Stages {told(family.model)}; {len(starts) - 1} times more with other values."
         return family.function(name, doc, numbers)
 
     def _stmts(self) -> Iterator[Stmt]:
         at = 0
         while at < len(self.lines):
-            end, stmts = self.places.get(at, (at + 1, (self.lines[at].stmt,)))
-            yield from stmts
-            at = end
+            at, stmt = self.places.get(at, (at + 1, self.lines[at].stmt))
+            yield stmt
+
+
+def _tape(positions: Positions) -> Let:
+    size = Number(len(positions.scalars), "i64")
+    return Let((positions.tape,), Call("tape", (size,)), None, f"f64[{size.value}]")

@@ -13,11 +13,14 @@ import numpy as np
 FARTHEST = 2048
 """A repeat begins at most so many statements behind the run that it repeats."""
 
-MOST_TRIED = 16
+MOST_TRIED = 10
 """Candidates that are looked at in each round, those first that look best."""
 
 ROOT = 0.5
 """A run that is itself a repeat is taken apart when that keeps this much of what it saves."""
+
+OFTEN = 8
+"""A run that stands so often behind itself may be as short as it likes."""
 
 Worth = Callable[[int, Sequence[int]], float]
 
@@ -74,7 +77,7 @@ def _candidates(line: np.ndarray, total: np.ndarray, least: float) -> Iterator[R
         for begin, length in _same(line, distance, total, least):
             run = min(length, distance)
             size = total[begin + run] - total[begin]
-            if size >= least:
+            if size >= least or length >= OFTEN * run:
                 guess = size * ((length + distance) // run - 1)
                 found.setdefault(line[begin : begin + run].tobytes(), (guess, begin, run))
     likely = sorted(found.values(), key=lambda f: (-f[0], f[1]))[:MOST_TRIED]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import graphc as gr
 from graphc.emit import module
-from graphc.lower import outline
 from graphc.lower.repeats import repeats
 
 rng = np.random.default_rng(0)
@@ -105,19 +106,47 @@ def test_a_constant_that_differs_is_an_argument():
     assert "number" in text(step(scaled(8), jit=False))
 
 
-def test_scalars_that_are_read_later_are_returned(monkeypatch, written_out):
-    monkeypatch.setattr(outline, "WORTH", 0.0)
-    monkeypatch.setitem(outline.COST, "line", 20.0)
+def chain(layers: int, scale: float = 0.0) -> gr.Node:
+    """A scalar chain; with a scale its stages differ in a constant."""
     g = gr.Graph("chain")
-    a, v = g.input("a"), g.input("x")
-    for _ in range(12):
-        v = gr.sigmoid(a * v + 0.5)
-    program, other = (gr.compile(v, wrt=["x", "a"], jit=jit) for jit in (True, False))
-    found = [program(a=1.3, x=0.3), other(a=1.3, x=0.3)]
-    assert "_stage(" in other.source()
-    expected = written_out(lambda: gr.compile(v, wrt=["x", "a"], jit=False)(a=1.3, x=0.3))
-    for value, grads in found:
-        np.testing.assert_allclose([value, *grads.values()], [expected[0], *expected[1].values()])
+    a, x = g.input("a"), g.input("x")
+    v = x
+    for k in range(layers):
+        v = gr.sigmoid(a * v + x) + scale * k
+    return (v * v).named("z")
+
+
+def swept(z: gr.Node, jit: bool) -> list[float]:
+    """Value and gradients, in one kernel and in two."""
+    program = gr.compile(z, wrt=["x", "a"], jit=jit)
+    value, grads = program(a=1.3, x=0.3)
+    return [value, *grads.values(), program.forward(a=1.3, x=0.3), *program.backward().values()]
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.01])
+def test_a_scalar_chain_gives_the_same_bits_as_written_out(scale, written_out):
+    z = chain(150, scale)
+    assert swept(z, False) == written_out(lambda: swept(z, False))
+
+
+def test_a_scalar_chain_is_a_loop_over_a_tape():
+    few, many = (gr.compile(chain(n), wrt=["x", "a"], jit=False) for n in (100, 200))
+    lines = [len(p.source("forward_backward").splitlines()) for p in (few, many)]
+    assert "values = tape(" in few.source("forward_backward")
+    assert lines[0] == lines[1]
+
+
+def test_a_compiled_chain_computes_what_the_plain_one_does():
+    z = chain(150)
+    np.testing.assert_allclose(swept(z, True), swept(z, False), rtol=1e-12)
+
+
+def test_names_that_are_one_in_the_first_layer_are_two_arguments():
+    """The first stage of the chain reads x twice, the others x and what came before."""
+    source = gr.compile(chain(150), wrt=["x"], jit=False).source()
+    for line in source.splitlines():
+        names = re.findall(r"\w+", line.partition("(")[2]) if line.startswith("def ") else []
+        assert len(set(names)) == len(names)
 
 
 def test_what_a_layer_leaves_for_later_stays_outside():

@@ -61,6 +61,7 @@ def test_what_is_the_same_at_each_turn_stays_a_number():
         (Store(item("y", ZERO), item("x", i)),),  # the last one stays
         (Store(item("x", Binary("+", i, number(1))), item("x", i)),),  # each from the one before
         (Store(item("y", i), Item("x", Item("z", i))),),  # picked
+        (Let(("p",), Call("i64", (item("z", i),))), Store(item("y", i), item("x", Name("p"), i))),
         (Run(Call("fill", (Name("x"), number(3), Number(0, "f32")))),),
     ],
 )

@@ -66,6 +66,7 @@ from .memory import (
     ptr,
     report,
     shift,
+    tape,
 )
 from .numbers import (
     absolute,
@@ -262,6 +263,7 @@ __all__ = [
     "sum_lanes",
     "tan",
     "tanh",
+    "tape",
     "tick",
     "tick_with",
     "to_bool",

@@ -156,3 +156,10 @@ def gather_rows(
 
     int64 = types.int64
     return typed(types.void(dst, dst, types.CPointer(int64), int64, int64, int64), build)
+
+
+@define(lambda n: np.empty(n))
+def tape(typing: Any, n: Type) -> Rule:
+    """tape(n): room for n f64 values until the function that asks returns."""
+    double = ir.DoubleType()
+    return typed(types.CPointer(types.float64)(types.int64), lambda b, n: b.alloca(double, n))
