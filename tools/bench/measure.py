@@ -10,6 +10,7 @@ import argparse
 import importlib
 import json
 import sys
+import time
 import timeit
 from collections.abc import Callable
 from typing import Any
@@ -36,11 +37,13 @@ def measure(name: str, workload: Workload, repeat: int, budget: float) -> dict[s
     case = prepare(data)
     whole = case.read(case.run())
     taken = samples(case.run, repeat, budget) if workload.cache is None else []
-    version = getattr(sys.modules[package], "__version__", "")
+    start = time.perf_counter()
+    found = verdict(prepare, whole, data, workload)
     return {
         "samples": [seconds / workload.calls for seconds in taken],
-        "version": version,
-        **verdict(prepare, whole, data, workload),
+        "version": getattr(sys.modules[package], "__version__", ""),
+        "checking": time.perf_counter() - start,
+        **found,
     }
 
 

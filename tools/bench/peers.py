@@ -11,10 +11,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One column: `package` says what has to be importable, and names its virtual environment."""
+    """One column: `package` says what has to be importable, and names its virtual environment;
+    an extra one is measured when it is asked for.
+    """
 
     package: str
     module: str
+    extra: bool = False
 
 
 PEERS = {
@@ -25,14 +28,18 @@ PEERS = {
     "pytensor": Peer("pytensor", "with_pytensor"),
     "pytensor.c": Peer("pytensor", "with_pytensor"),
     "graphc": Peer("graphc", "with_graphc"),
+    "graphc.plain": Peer("graphc", "with_graphc", extra=True),
 }
+USUAL = tuple(name for name, peer in PEERS.items() if not peer.extra)
 PACKAGES = tuple(dict.fromkeys(peer.package for peer in PEERS.values()))
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
+    "GRAPHC_NUM_THREADS",
 )
 CACHE_VARIABLES = {
     "GRAPHC_CACHE_DIR": "{}/graphc",
@@ -52,7 +59,13 @@ def environment(threads: int, cache: Path) -> dict[str, str]:
     """The variables of a measured process: its threads, and everything it caches under `cache`."""
     counts = {name: str(threads) for name in THREAD_VARIABLES}
     folders = {name: text.format(cache) for name, text in CACHE_VARIABLES.items()}
-    return dict(os.environ) | counts | folders | KEEP_ALL
+    return dict(os.environ) | counts | xla(threads) | folders | KEEP_ALL
+
+
+def xla(threads: int) -> dict[str, str]:
+    """XLA has a switch for threads, not a number: it takes the CPUs that the process may use."""
+    several = str(threads > 1).lower()
+    return {"XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={several}"}
 
 
 def keep_to_cpus(threads: int) -> None:

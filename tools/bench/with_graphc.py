@@ -1,7 +1,8 @@
-"""graphc, through its public names only."""
+"""graphc, through its public names only; what else `gr.compile` is told goes through `options`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,11 @@ import graphc as gr
 
 from .workloads import (
     ADAM_RATE,
-    CALLS_CIRCUIT,
+    AXES,
     CALLS_STAGED,
     EPS_NORM,
     SGD_RATE,
+    STAGES,
     Arrays,
     Case,
     Data,
@@ -24,12 +26,12 @@ from .workloads import (
 )
 
 
-def staged(data: Data) -> Case:
+def staged(data: Data, **options: Any) -> Case:
     """Value and gradient from one call with keywords and Python floats."""
     g = gr.Graph("staged")
     x, y = g.input("x"), g.input("y")
     f = (x + gr.sigmoid(y)) / (gr.sigmoid(x) + (x + y) ** 2)
-    prog = gr.compile(f, wrt=[x, y])
+    prog = gr.compile(f, wrt=[x, y], **options)
 
     def run() -> Any:
         for _ in range(CALLS_STAGED):
@@ -45,13 +47,13 @@ def read_staged(result: Any) -> Arrays:
     return {"f": np.asarray(value), "dx": np.asarray(grads["x"]), "dy": np.asarray(grads["y"])}
 
 
-def elementwise(data: Data) -> Case:
+def elementwise(data: Data, **options: Any) -> Case:
     """Value and gradient from one call."""
     fed = data.feeds["x"]
     g = gr.Graph("elementwise", dtype="float32")
     x = g.input("x", fed.shape)
-    chain = gr.tanh(1.5 * x + 0.3) * gr.sigmoid(x) - gr.exp(-(x**2))
-    prog = gr.compile(gr.mean(chain), wrt=[x])
+    terms = gr.tanh(1.5 * x + 0.3) * gr.sigmoid(x) - gr.exp(-(x**2))
+    prog = gr.compile(gr.mean(terms), wrt=[x], **options)
     return Case(
         lambda: prog(x=fed),
         lambda r: {"value": np.asarray(r[0]), "d_x": np.array(r[1]["x"])},
@@ -63,55 +65,49 @@ def inputs(g: Any, data: Data) -> list[Any]:
     return [g.input(name, value.shape) for name, value in data.feeds.items()]
 
 
-def softmax(data: Data) -> Case:
+def softmax(data: Data, **options: Any) -> Case:
     """Value and gradient from one call."""
     g = gr.Graph("softmax", dtype="float32")
     x, u = inputs(g, data)
-    prog = gr.compile(gr.sum(gr.softmax(x) * u), wrt=[x])
+    prog = gr.compile(gr.sum(gr.softmax(x) * u), wrt=[x], **options)
     return Case(
         lambda: prog(**data.feeds),
         lambda r: {"value": np.asarray(r[0]), "d_x": np.array(r[1]["x"])},
     )
 
 
-def layer_norm(data: Data) -> Case:
+def layer_norm(data: Data, **options: Any) -> Case:
     """Value and three gradients from one call."""
     g = gr.Graph("layer_norm", dtype="float32")
     x, u, gamma, beta = inputs(g, data)
     centred = x - gr.mean(x, axis=1, keepdims=True)
     variance = gr.mean(centred * centred, axis=1, keepdims=True)
     y = centred / gr.sqrt(variance + EPS_NORM) * gamma + beta
-    prog = gr.compile(gr.sum(y * u), wrt=[x, gamma, beta])
+    prog = gr.compile(gr.sum(y * u), wrt=[x, gamma, beta], **options)
     return Case(
         lambda: prog(**data.feeds),
         lambda r: {f"d_{name}": np.array(d) for name, d in r[1].items()},
     )
 
 
-def reduction(data: Data, what: str, axis: int) -> Case:
+def reduction(data: Data, what: str, axis: int, **options: Any) -> Case:
     """One call."""
     g = gr.Graph("reduction", dtype="float32")
     (x,) = inputs(g, data)
-    prog = gr.compile(getattr(gr, what)(x, axis=axis))
+    prog = gr.compile(getattr(gr, what)(x, axis=axis), **options)
     return Case(lambda: prog(**data.feeds), lambda r: {"value": np.array(r)})
 
 
-def circuit(data: Data, stages: int, calls: int) -> Case:
+def circuit(data: Data, stages: int, **options: Any) -> Case:
     """Value and gradient from one call with keywords and Python floats."""
     g = gr.Graph("circuit")
     x, y = g.input("x"), g.input("y")
-    prog = gr.compile(chain(x, y, stages, gr.tanh), wrt=[x, y])
-
-    def run() -> Any:
-        for _ in range(calls):
-            result = prog(x=3.0, y=-4.0)
-        return result
-
-    return Case(run, read_staged)
+    prog = gr.compile(chain(x, y, stages, gr.tanh), wrt=[x, y], **options)
+    return Case(lambda: prog(x=3.0, y=-4.0), read_staged)
 
 
 def net(data: Data) -> Any:
-    """The loss of dense layers with relu between them."""
+    """The loss of dense layers."""
     n = gr.Graph("net", dtype="float32")
     x = n.input("X", ("batch", data.feeds["X"].shape[1]))
     t = n.input("t", ("batch",), data.feeds["t"].dtype.name)
@@ -120,7 +116,7 @@ def net(data: Data) -> Any:
     for k in range(1, depth + 1):
         x = x @ params[f"W{k}"]
         x = x + params[f"b{k}"] if f"b{k}" in params else x
-        x = gr.relu(x) if k < depth else x
+        x = gr.tanh(x) if k == data.smooth else gr.relu(x) if k < depth else x
     return gr.cross_entropy(x, t)
 
 
@@ -134,17 +130,17 @@ def adam() -> Any:
     return gr.optim.Adam(lr=ADAM_RATE)
 
 
-def compiled_step(data: Data, optimizer: Any) -> Any:
+def compiled_step(data: Data, optimizer: Any, **options: Any) -> Any:
     """The training step with its parameters set to the given ones."""
-    step = gr.compile_step(net(data), optimizer=optimizer(), seed=0)
+    step = gr.compile_step(net(data), optimizer=optimizer(), seed=0, **options)
     for name, value in data.params.items():
         step.params[name] = value
     return step
 
 
-def epoch(data: Data, optimizer: Any) -> Case:
+def epoch(data: Data, optimizer: Any, **options: Any) -> Case:
     """The whole epoch in one call."""
-    step = compiled_step(data, optimizer)
+    step = compiled_step(data, optimizer, **options)
 
     def run() -> Any:
         step.epoch(data.feeds, batch_size=data.batch, shuffle=False)
@@ -153,9 +149,9 @@ def epoch(data: Data, optimizer: Any) -> Case:
     return Case(run, partial(weights, names=list(data.params)))
 
 
-def first_step(data: Data) -> Case:
+def first_step(data: Data, **options: Any) -> Case:
     """One step of the same net."""
-    step = compiled_step(data, sgd)
+    step = compiled_step(data, sgd, **options)
 
     def run() -> Any:
         step(**data.feeds)
@@ -169,17 +165,19 @@ def weights(step: Any, names: list[str]) -> Arrays:
     return {name: np.array(step.params[name]) for name in names}
 
 
-CASES: dict[str, dict[str, Prepare]] = {
-    "graphc": {
+def _cases(**options: Any) -> dict[str, Prepare]:
+    prepares: dict[str, Callable[..., Case]] = {
         "staged": staged,
         "elementwise": elementwise,
         "softmax": softmax,
         "layer_norm": layer_norm,
-        **{f"{w}_{a}": partial(reduction, what=w, axis=a) for w in ("sum", "max") for a in (0, 1)},
-        **{f"circuit_{n}": partial(circuit, stages=n, calls=CALLS_CIRCUIT) for n in (100, 1000)},
-        "circuit_first": partial(circuit, stages=1000, calls=1),
+        **{name: partial(reduction, what=w, axis=axis) for name, (w, axis) in AXES.items()},
+        **{f"circuit_{n}": partial(circuit, stages=n) for n in STAGES},
         "sgd_epoch": partial(epoch, optimizer=sgd),
         "adam_epoch": partial(epoch, optimizer=adam),
         "first_step": first_step,
-    },
-}
+    }
+    return {name: partial(prepare, **options) for name, prepare in prepares.items()}
+
+
+CASES: dict[str, dict[str, Prepare]] = {"graphc": _cases(), "graphc.plain": _cases(form="plain")}

@@ -12,10 +12,11 @@ from .workloads import (
     ADAM_BETA2,
     ADAM_EPS,
     ADAM_RATE,
-    CALLS_CIRCUIT,
+    AXES,
     CALLS_STAGED,
     EPS_NORM,
     SGD_RATE,
+    STAGES,
     Arrays,
     Case,
     Data,
@@ -100,16 +101,13 @@ def reduction(data: Data, what: str, axis: int) -> Case:
     return Case(lambda: getattr(np, what)(x, axis=axis), lambda r: {"value": np.asarray(r)})
 
 
-def circuit(data: Data, stages: int, calls: int) -> Case:
+def circuit(data: Data, stages: int) -> Case:
     """Stage by stage and back, in Python's floats."""
     x, y = data.feeds["x"].item(), data.feeds["y"].item()
-
-    def run() -> tuple[float, float, float]:
-        for _ in range(calls):
-            result = circuit_gradient(x, y, stages // 3)
-        return result
-
-    return Case(run, lambda r: dict(zip(("f", "dx", "dy"), map(np.asarray, r), strict=True)))
+    return Case(
+        lambda: circuit_gradient(x, y, stages // 3),
+        lambda r: dict(zip(("f", "dx", "dy"), map(np.asarray, r), strict=True)),
+    )
 
 
 def circuit_gradient(x: float, y: float, turns: int) -> tuple[float, float, float]:
@@ -124,13 +122,13 @@ def circuit_gradient(x: float, y: float, turns: int) -> tuple[float, float, floa
     return values[-1], d_x + d_h, d_y
 
 
-def gradients(params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
-    """Gradients of the mean cross-entropy of a net of dense layers with relu between them."""
+def gradients(params: Arrays, x: np.ndarray, t: np.ndarray, smooth: int) -> Arrays:
+    """Gradients of the mean cross-entropy of a net of dense layers."""
     depth = depth_of(params)
     inputs = [x]
     for k in range(1, depth):
         z = dense(params, k, inputs[-1])
-        inputs.append(np.maximum(z, 0, out=z))
+        inputs.append(np.tanh(z, out=z) if k == smooth else np.maximum(z, 0, out=z))
     e = np.exp(dense(params, depth, inputs[-1]))
     d_z = e / e.sum(1, keepdims=True)
     d_z[np.arange(len(t)), t] -= 1
@@ -141,7 +139,8 @@ def gradients(params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
         if f"b{k}" in params:
             grads[f"b{k}"] = d_z.sum(0)
         if k > 1:
-            d_z = (inputs[k - 1] > 0) * (d_z @ params[f"W{k}"].T)
+            a = inputs[k - 1]
+            d_z = (1 - a * a if k - 1 == smooth else a > 0) * (d_z @ params[f"W{k}"].T)
     return grads
 
 
@@ -160,7 +159,8 @@ def sgd_epoch(data: Data) -> Case:
 
     def run() -> Arrays:
         for s in range(0, len(x), data.batch):
-            grads = gradients(params, x[s : s + data.batch], t[s : s + data.batch])
+            rows = slice(s, s + data.batch)
+            grads = gradients(params, x[rows], t[rows], data.smooth)
             for name, grad in grads.items():
                 params[name] -= SGD_RATE * grad
         return params
@@ -180,7 +180,8 @@ def adam_epoch(data: Data) -> Case:
         nonlocal steps
         for s in range(0, len(x), data.batch):
             steps += 1
-            grads = gradients(params, x[s : s + data.batch], t[s : s + data.batch])
+            rows = slice(s, s + data.batch)
+            grads = gradients(params, x[rows], t[rows], data.smooth)
             for name, grad in grads.items():
                 adam_update(params[name], first[name], second[name], grad, steps)
         return params
@@ -206,9 +207,8 @@ def copied(params: Arrays) -> Arrays:
 
 def reference(case: str, data: Data) -> Arrays:
     """The result of a case in float64 (a first step is an epoch of one batch)."""
-    exact = Data(_float64(data.feeds), _float64(data.params), data.batch)
-    prepare = ORACLES.get(case) or CASES["numpy"][case]
-    ready = prepare(exact)
+    exact = data._replace(feeds=_float64(data.feeds), params=_float64(data.params))
+    ready = CASES["numpy"][case](exact)
     return ready.read(ready.run())
 
 
@@ -222,13 +222,10 @@ CASES: dict[str, dict[str, Prepare]] = {
         "elementwise": elementwise,
         "softmax": softmax,
         "layer_norm": layer_norm,
-        **{f"{w}_{a}": partial(reduction, what=w, axis=a) for w in ("sum", "max") for a in (0, 1)},
-        **{f"circuit_{n}": partial(circuit, stages=n, calls=CALLS_CIRCUIT) for n in (100, 1000)},
+        **{name: partial(reduction, what=w, axis=axis) for name, (w, axis) in AXES.items()},
+        **{f"circuit_{n}": partial(circuit, stages=n) for n in STAGES},
         "sgd_epoch": sgd_epoch,
         "adam_epoch": adam_epoch,
+        "first_step": sgd_epoch,
     },
-}
-ORACLES: dict[str, Prepare] = {
-    "first_step": sgd_epoch,
-    "circuit_first": partial(circuit, stages=1000, calls=1),
 }

@@ -16,12 +16,16 @@ from .workloads import (
     ADAM_BETA2,
     ADAM_EPS,
     ADAM_RATE,
+    AXES,
     CALLS_STAGED,
+    EPS_NORM,
     SGD_RATE,
+    STAGES,
     Arrays,
     Case,
     Data,
     Prepare,
+    chain,
     depth_of,
 )
 
@@ -39,14 +43,28 @@ def staged(data: Data, mode: str) -> Case:
     x, y = pt.dscalar("x"), pt.dscalar("y")
     f = (x + pt.sigmoid(y)) / (pt.sigmoid(x) + (x + y) ** 2)
     function = compiled([x, y], [f, *pt.grad(f, [x, y])], mode)
-    point = [np.asarray(v) for v in data.feeds.values()]
+    fed = [np.asarray(v) for v in data.feeds.values()]
 
     def run() -> Any:
         for _ in range(CALLS_STAGED):
-            result = function(*point)
+            result = function(*fed)
         return result
 
-    return Case(run, lambda r: dict(zip(("f", "dx", "dy"), map(np.array, r), strict=True)))
+    return Case(run, point)
+
+
+def point(result: list[Any]) -> Arrays:
+    """The value and the two gradients by name."""
+    return dict(zip(("f", "dx", "dy"), map(np.array, result), strict=True))
+
+
+def circuit(data: Data, stages: int, mode: str) -> Case:
+    """Value and gradient from one function."""
+    x, y = pt.dscalar("x"), pt.dscalar("y")
+    f = chain(x, y, stages, pt.tanh)
+    function = compiled([x, y], [f, *pt.grad(f, [x, y])], mode)
+    fed = [np.asarray(v) for v in data.feeds.values()]
+    return Case(lambda: function(*fed), point)
 
 
 def elementwise(data: Data, mode: str) -> Case:
@@ -58,13 +76,41 @@ def elementwise(data: Data, mode: str) -> Case:
     return Case(lambda: function(fed), lambda r: {"value": np.array(r[0]), "d_x": np.array(r[1])})
 
 
-def loss_of(params: dict[str, Any], x: Any, t: Any) -> Any:
-    """Mean cross-entropy of dense layers with relu between them."""
+def softmax(data: Data, mode: str) -> Case:
+    """Value and gradient from one function."""
+    x, u = pt.fmatrix("x"), pt.fmatrix("u")
+    value = pt.sum(pt.special.softmax(x, axis=1) * u)
+    function = compiled([x, u], [value, pt.grad(value, x)], mode)
+    fed = [data.feeds["x"], data.feeds["u"]]
+    return Case(lambda: function(*fed), lambda r: {"value": np.array(r[0]), "d_x": np.array(r[1])})
+
+
+def layer_norm(data: Data, mode: str) -> Case:
+    """Three gradients from one function."""
+    x, u, gamma, beta = pt.fmatrix("x"), pt.fmatrix("u"), pt.fvector("gamma"), pt.fvector("beta")
+    centred = x - pt.mean(x, axis=1, keepdims=True)
+    variance = pt.mean(pt.sqr(centred), axis=1, keepdims=True)
+    y = centred / pt.sqrt(variance + f32(EPS_NORM)) * gamma + beta
+    function = compiled([x, u, gamma, beta], pt.grad(pt.sum(y * u), [x, gamma, beta]), mode)
+    fed = [data.feeds[name] for name in ("x", "u", "gamma", "beta")]
+    names = ("d_x", "d_gamma", "d_beta")
+    return Case(lambda: function(*fed), lambda r: dict(zip(names, map(np.array, r), strict=True)))
+
+
+def reduction(data: Data, what: str, axis: int, mode: str) -> Case:
+    """One call."""
+    x, fed = pt.fmatrix("x"), data.feeds["x"]
+    function = compiled([x], getattr(pt, what)(x, axis=axis), mode)
+    return Case(lambda: function(fed), lambda r: {"value": np.array(r)})
+
+
+def loss_of(params: dict[str, Any], x: Any, t: Any, smooth: int) -> Any:
+    """Mean cross-entropy of dense layers."""
     depth = depth_of(params)
     for k in range(1, depth + 1):
         x = x @ params[f"W{k}"]
         x = x + params[f"b{k}"] if f"b{k}" in params else x
-        x = pt.maximum(x, f32(0)) if k < depth else x
+        x = pt.tanh(x) if k == smooth else pt.maximum(x, f32(0)) if k < depth else x
     logs = pt.special.log_softmax(x, axis=1)
     return -pt.mean(logs[pt.arange(t.shape[0]), t])
 
@@ -94,7 +140,7 @@ def epoch(data: Data, mode: str, optimizer: Callable[..., Updates]) -> Case:
     """One compiled step with updates, called for each mini-batch in order."""
     params = {name: pytensor.shared(value, name) for name, value in data.params.items()}
     x, t = pt.fmatrix("x"), pt.lvector("t")
-    loss = loss_of(params, x, t)
+    loss = loss_of(params, x, t, data.smooth)
     updates = optimizer(params, pt.grad(loss, list(params.values())))
     step = compiled([x, t], loss, mode, updates)
     fed, labels = data.feeds["X"], data.feeds["t"].astype(np.int64)
@@ -116,6 +162,10 @@ def _cases(mode: str) -> dict[str, Prepare]:
     return {
         "staged": partial(staged, mode=mode),
         "elementwise": partial(elementwise, mode=mode),
+        "softmax": partial(softmax, mode=mode),
+        "layer_norm": partial(layer_norm, mode=mode),
+        **{n: partial(reduction, what=w, axis=a, mode=mode) for n, (w, a) in AXES.items()},
+        **{f"circuit_{n}": partial(circuit, stages=n, mode=mode) for n in STAGES},
         "sgd_epoch": partial(epoch, mode=mode, optimizer=sgd),
         "adam_epoch": partial(epoch, mode=mode, optimizer=adam),
         "first_step": partial(epoch, mode=mode, optimizer=sgd),

@@ -17,12 +17,16 @@ from .workloads import (
     ADAM_BETA2,
     ADAM_EPS,
     ADAM_RATE,
+    AXES,
     CALLS_STAGED,
     EPS_NORM,
     SGD_RATE,
+    STAGES,
+    Arrays,
     Case,
     Data,
     Prepare,
+    chain,
     depth_of,
 )
 
@@ -31,10 +35,13 @@ Function = Callable[..., Any]
 
 
 class Form(NamedTuple):
-    """How a function of leaves becomes its gradients and value; whether the leaves have a tape."""
+    """How a function of leaves becomes its gradients and value; whether the leaves have a tape;
+    how a function runs as it is.
+    """
 
     taped: bool
     both: Callable[[Function], Callable[..., tuple[Leaves, Any]]]
+    alone: Callable[[Function], Function]
 
     def leaf(self, value: np.ndarray) -> Any:
         """A tensor of its own to differentiate by."""
@@ -53,16 +60,24 @@ def on_tape(function: Function) -> Callable[..., tuple[Leaves, Any]]:
 
 def compiled(function: Function) -> Callable[..., tuple[Leaves, Any]]:
     """Both sweeps as one graph for torch.compile, which beats a compiled loss on an eager tape."""
-    both: Callable[..., tuple[Leaves, Any]] = torch.compile(
-        grad_and_value(function), fullgraph=True, dynamic=False
-    )
-    return both
+    return one_graph(grad_and_value(function))
 
 
-EAGER, COMPILED = Form(True, on_tape), Form(False, compiled)
+def one_graph(function: Function) -> Function:
+    """A function compiled whole, for the sizes that it is given."""
+    made: Function = torch.compile(function, fullgraph=True, dynamic=False)
+    return made
 
 
-def circuit(leaves: Leaves) -> Any:
+def as_it_is(function: Function) -> Function:
+    """An eager function."""
+    return function
+
+
+EAGER, COMPILED = Form(True, on_tape, as_it_is), Form(False, compiled, one_graph)
+
+
+def quotient(leaves: Leaves) -> Any:
     """The staged example."""
     x, y = leaves
     return (x + torch.sigmoid(y)) / (torch.sigmoid(x) + (x + y) ** 2)
@@ -71,14 +86,31 @@ def circuit(leaves: Leaves) -> Any:
 def staged(data: Data, form: Form) -> Case:
     """Leaves made once; a forward and a backward sweep a call."""
     leaves = tuple(form.leaf(value) for value in data.feeds.values())
-    function = form.both(circuit)
+    function = form.both(quotient)
 
     def run() -> Leaves:
         for _ in range(CALLS_STAGED):
             grads, f = function(leaves)
         return f, *grads
 
-    return Case(run, lambda r: {k: array(v) for k, v in zip(("f", "dx", "dy"), r, strict=True)})
+    return Case(run, point)
+
+
+def point(result: Leaves) -> Arrays:
+    """The value and the two gradients by name."""
+    return {name: array(v) for name, v in zip(("f", "dx", "dy"), result, strict=True)}
+
+
+def circuit(data: Data, stages: int, form: Form) -> Case:
+    """Leaves made once; a forward and a backward sweep a call."""
+    leaves = tuple(form.leaf(value) for value in data.feeds.values())
+
+    def last(leaves: Leaves) -> Any:
+        x, y = leaves
+        return chain(x, y, stages, torch.tanh)
+
+    function = form.both(last)
+    return Case(lambda: function(leaves), lambda r: point((r[1], *r[0])))
 
 
 def mean_of_chain(leaves: Leaves) -> Any:
@@ -120,20 +152,21 @@ def layer_norm(data: Data, form: Form) -> Case:
     )
 
 
-def reduction(data: Data, what: str, axis: int) -> Case:
+def reduction(data: Data, what: str, axis: int, form: Form) -> Case:
     """One call."""
-    x, function = torch.from_numpy(data.feeds["x"]), {"sum": torch.sum, "max": torch.amax}[what]
-    return Case(lambda: function(x, dim=axis), lambda r: {"value": array(r)})
+    functions: dict[str, Function] = {"sum": torch.sum, "max": torch.amax}
+    x, function = torch.from_numpy(data.feeds["x"]), form.alone(partial(functions[what], dim=axis))
+    return Case(lambda: function(x), lambda r: {"value": array(r)})
 
 
-def loss_of(leaves: Leaves, x: Any, t: Any, names: tuple[str, ...]) -> Any:
-    """Mean cross-entropy of dense layers with relu between them."""
+def loss_of(leaves: Leaves, x: Any, t: Any, names: tuple[str, ...], smooth: int) -> Any:
+    """Mean cross-entropy of dense layers."""
     params = dict(zip(names, leaves, strict=True))
     depth = depth_of(names)
     for k in range(1, depth + 1):
         weight, bias = params[f"W{k}"], params.get(f"b{k}")
         x = x @ weight if bias is None else torch.addmm(bias, x, weight)
-        x = torch.relu(x) if k < depth else x
+        x = torch.tanh(x) if k == smooth else torch.relu(x) if k < depth else x
     return functional.cross_entropy(x, t)
 
 
@@ -153,7 +186,8 @@ def epoch(data: Data, form: Form, optimizer: Callable[[Leaves], Any]) -> Case:
     names = tuple(data.params)
     leaves = tuple(form.leaf(value) for value in data.params.values())
     x, t = torch.from_numpy(data.feeds["X"]), torch.from_numpy(data.feeds["t"]).long()
-    function, update = form.both(partial(loss_of, names=names)), optimizer(leaves)
+    function = form.both(partial(loss_of, names=names, smooth=data.smooth))
+    update = optimizer(leaves)
 
     def run() -> Leaves:
         for s in range(0, len(x), data.batch):
@@ -178,14 +212,12 @@ def _cases(form: Form) -> dict[str, Prepare]:
         "elementwise": partial(elementwise, form=form),
         "softmax": partial(softmax, form=form),
         "layer_norm": partial(layer_norm, form=form),
+        **{n: partial(reduction, what=w, axis=a, form=form) for n, (w, a) in AXES.items()},
+        **{f"circuit_{n}": partial(circuit, stages=n, form=form) for n in STAGES},
         "sgd_epoch": partial(epoch, form=form, optimizer=sgd),
         "adam_epoch": partial(epoch, form=form, optimizer=adam),
+        "first_step": partial(epoch, form=form, optimizer=sgd),
     }
 
 
-CASES: dict[str, dict[str, Prepare]] = {
-    "torch": _cases(EAGER)
-    | {f"{w}_{a}": partial(reduction, what=w, axis=a) for w in ("sum", "max") for a in (0, 1)},
-    "torch.compile": _cases(COMPILED)
-    | {"first_step": partial(epoch, form=COMPILED, optimizer=sgd)},
-}
+CASES: dict[str, dict[str, Prepare]] = {"torch": _cases(EAGER), "torch.compile": _cases(COMPILED)}
