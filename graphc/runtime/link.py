@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from graphc.runtime import tiles
+
 METH_VARARGS_AND_KEYWORDS = 1 | 2
 
 # Symbol prefix and the extension module of Numba's whose `c_helpers` have the addresses.
@@ -29,6 +31,7 @@ HELPERS = (
 
 _lock = threading.Lock()
 _told: set[str] = set()  # what LLVM's symbol table has been told of already
+_tiles: list[Any] = []  # engines whose code stays
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,20 @@ def _resolved(needs: Sequence[str], libraries: Iterable[str]) -> bool:
         for prefix, extension in HELPERS:
             if any(name.startswith(prefix) for name in needs):
                 _tell_helpers(prefix, extension)
+        _link_tiles(needs)
         return _known(needs) or (_loaded(libraries) and _known(needs))
+
+
+def _link_tiles(needs: Sequence[str]) -> None:
+    """Give the functions that programs share an address, as far as they are stored."""
+    for name in needs:
+        code = tiles.get(name) if name.startswith(tiles.PREFIX) and not _known([name]) else None
+        if code is not None:
+            engine = _engine()
+            engine.add_object_file(_binding().ObjectFileRef.from_data(code))
+            engine.finalize_object()
+            _binding().add_symbol(name, engine.get_function_address(name))
+            _tiles.append(engine)
 
 
 def _known(needs: Sequence[str]) -> bool:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from graphc.emit.text import parts
-from graphc.runtime import store
+from graphc.runtime import store, tiles
 from graphc.runtime.link import Linked, Object, harvest, link
 
 Function = Callable[..., Any]
@@ -239,6 +239,9 @@ def _imported(name: str, path: Path) -> None:
         if not isinstance(error, Exception):
             raise
         raise _failure(f"module {name} does not run", path, error) from None
+    objects = sys.modules.get(f"{name}.objects")
+    if objects is not None:
+        objects.keep_with(tiles)
 
 
 def _digest(*parts: str) -> str:

@@ -29,7 +29,10 @@ MAGIC = b"graphc object 1\n"
 STALE_SECONDS = 3600.0  # a temporary file of this age has no writer any more
 
 _MODULE, _HASH = r"\w+_[0-9a-f]{16}", r"[0-9a-f]{16}"
-_FILE = re.compile(rf"graphc_prelude_[0-9a-f]+\.py|{_MODULE}(\.py|\.\w+\.{_HASH}\.o)", re.ASCII)
+_FILE = re.compile(
+    rf"graphc_prelude_[0-9a-f]+\.py|graphc_tile_{_HASH}\.o|{_MODULE}(\.py|\.\w+\.{_HASH}\.o)",
+    re.ASCII,
+)
 _FOLDER = re.compile(r"graphc_prelude_[0-9a-f]+", re.ASCII)
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.tmp")
 _lock = threading.Lock()

@@ -330,6 +330,5 @@ def test_the_prelude_stands_alone():
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     imports = [node for node in nodes if not getattr(node, "level", 0)]
     names = {getattr(node, "module", None) or node.names[0].name for node in imports}
-    allowed = {"collections", "contextlib", "dataclasses", "functools", "glob", "math", "operator"}
-    allowed |= {"os", "platform", "sys", "time", "typing", "llvmlite", "numpy", "numba"}
+    allowed = {*sys.stdlib_module_names, "llvmlite", "numpy", "numba"}
     assert {name.split(".")[0] for name in names} <= allowed

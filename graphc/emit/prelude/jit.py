@@ -13,6 +13,9 @@ from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.extending import intrinsic
 
+from .objects import ready
+from .target import TARGET
+
 Type: TypeAlias = Any  # of Numba's
 Builder: TypeAlias = Any  # of LLVM's, as its values
 Value: TypeAlias = Any
@@ -28,11 +31,19 @@ class Lean(CompilerBase):
 
     def define_pipelines(self) -> list[PassManager]:
         """One pipeline, from bytecode to machine code."""
-        pipeline = PassManager("lean")
-        for each in PASSES:
-            pipeline.add_pass(each, each.__name__)
-        pipeline.finalize()
-        return [pipeline]
+        return [_pipeline("lean", Entered)]
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class Entered(typed_passes.NativeLowering):
+    """Code that Python calls: it is linked at once, to shared functions too."""
+
+    _name = "lowering_to_be_called"
+
+    def run_pass(self, state: Any) -> bool:
+        """Lower a function whose callees have addresses."""
+        ready()
+        return bool(super().run_pass(state))
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -60,23 +71,26 @@ class LeanKernel(CompilerBase):
 
     def define_pipelines(self) -> list[PassManager]:
         """One pipeline, from bytecode to code to be linked."""
-        pipeline = PassManager("lean kernel")
-        for each in PASSES:
-            wanted = Linked if each is typed_passes.NativeLowering else each
-            pipeline.add_pass(wanted, wanted.__name__)
-        pipeline.finalize()
-        return [pipeline]
+        return [_pipeline("lean kernel", Linked)]
+
+
+def _pipeline(name: str, lowering: type) -> PassManager:
+    pipeline = PassManager(name)
+    for each in (*PASSES, lowering, typed_passes.NoPythonBackend):
+        pipeline.add_pass(each, each.__name__)
+    pipeline.finalize()
+    return pipeline
 
 
 # fmt: off
 PASSES: tuple[type, ...] = (
     untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
     typed_passes.NopythonTypeInference, typed_passes.PreLowerStripPhis, typed_passes.IRLegalization,
-    typed_passes.AnnotateTypes, typed_passes.NativeLowering, typed_passes.NoPythonBackend,
+    typed_passes.AnnotateTypes,
 )
 # fmt: on
 FLAGS: dict[str, Any] = dict(nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
-FLAGS |= dict(pipeline_class=Lean, no_cfunc_wrapper=True)
+FLAGS |= dict(pipeline_class=Lean, no_cfunc_wrapper=True, _target=TARGET)
 KERNEL = FLAGS | dict(pipeline_class=LeanKernel, no_cpython_wrapper=True)
 JIT_OFF: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
 

@@ -1,17 +1,22 @@
-"""multiply: a product of matrices with literal shapes, one LLVM function for each kind of call."""
+"""multiply: a product of matrices with literal shapes, one LLVM function for each kind of call,
+which programs share.
+"""
 # mypy: allow-untyped-calls, allow-untyped-decorators
 
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 from .blocks import multiply_into
 from .cuts import Finish, Machine, Order, Product, host, unchanged
 from .jit import JIT_OFF, PLAIN, Builder, Plain, Rule, Type, Value
+from .objects import shared
 from .products import _plain_gemm
-from .tiles import Matrix, outlined, whole
+from .tiles import Matrix, whole
 
 HOST = host()
 
@@ -61,8 +66,35 @@ def _first(known: int | None, value: Value) -> Value:
     return value if known is None else known
 
 
+def tile(order: Order) -> str:
+    """The name of the function that makes all such products."""
+    return shared(order.name, partial(tile_module, order))
+
+
+def tile_module(order: Order, name: str) -> ir.Module:
+    """LLVM code of a function that makes all such products."""
+    module = ir.Module(name)
+    function = ir.Function(module, _kind(order), name)
+    # optsize: loops are unrolled and vectorised as far as they should be
+    for attribute in ("nounwind", "optsize"):
+        function.attributes.add(attribute)
+    if order.machine.width == 64:  # or LLVM may halve the vectors
+        set.add(function.attributes, '"min-legal-vector-width"="512"')
+    b = ir.IRBuilder(function.append_basic_block("entry"))
+    multiply_into(b, _product(order, function.args), *function.args[-2:])
+    b.ret_void()
+    return module
+
+
+def _kind(order: Order) -> Any:
+    """A function of A, B, C, scratch, alpha, beta, m, n, k, me, team."""
+    number, size = order.element, ir.IntType(64)
+    return ir.FunctionType(ir.VoidType(), [number.as_pointer()] * 4 + [number] * 2 + [size] * 5)
+
+
 def _called(order: Order) -> Any:
     """The code of a call."""
+    name = tile(order)
 
     def codegen(context: Any, b: Builder, signature: Any, values: list[Value]) -> Value:
         _, _, m, n, k, alpha, a, _, at_b, _, beta, c, _, panel, *rest = values
@@ -74,14 +106,9 @@ def _called(order: Order) -> Any:
         none = ir.Constant(number.as_pointer(), None)
         scratch = b.bitcast(panel, number.as_pointer()) if panel.type.is_pointer else none
         me, team = rest[-2:] if order.by is not None else (whole(0), whole(1))
-
-        def build(b: Builder, *values: Value) -> None:
-            multiply_into(b, _product(order, values), *values[-2:])
-
-        passed = a, at_b, c, scratch, *factors, m, n, k, me, team
-        function = outlined(b, order.name, build, *passed)
-        if order.machine.width == 64:  # or LLVM may halve the vectors
-            set.add(function.attributes, '"min-legal-vector-width"="512"')
+        function = get_or_insert_function(b.module, _kind(order), name)
+        function.attributes.add("nounwind")
+        b.call(function, [a, at_b, c, scratch, *factors, m, n, k, me, team])
         return context.get_dummy_value()
 
     return codegen
@@ -156,4 +183,4 @@ multiply_part = _plain_share if JIT_OFF else part_multiplier(HOST)
 # `panel`, so deep at a time, their rows side by side. `rows`, if it is not 0, with depth: so many
 # rows of A are copied behind them. multiply_part(..., by, me, team) does the share of thread `me`
 # of `team`: of the rows if `by` is 0, of the columns if it is 1; each thread has its own panel.
-# Equal calls in a module share one function.
+# Equal calls share one function, in all programs: see Note [Objects].
