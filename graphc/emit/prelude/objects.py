@@ -40,11 +40,6 @@ class _Object:
         self.name, self.make = name, make
         self.lock = threading.Lock()
         self.engine: Any = None
-        threading.Thread(target=self._try, name=name).start()
-
-    def _try(self) -> None:
-        with suppress(Exception):  # who waits for it tries again, and is told
-            self.ready()
 
     def ready(self) -> None:
         """Make the function, or wait until it is made."""
@@ -62,6 +57,7 @@ class _Object:
 
 _keeper = [Keeper()]
 _objects: dict[str, _Object] = {}
+_waiting: list[_Object] = []
 _lock = threading.Lock()
 
 
@@ -78,7 +74,19 @@ def shared(text: str, make: Make) -> str:
     with _lock:
         if name not in _objects:
             _objects[name] = _Object(name, make)
+            _waiting.append(_objects[name])
+            if len(_waiting) == 1:
+                threading.Thread(target=_make_all, name="graphc tiles").start()
     return name
+
+
+def _make_all() -> None:
+    """Make what waits; one thread does, since more would only wait for each other."""
+    while _waiting:
+        with suppress(Exception):  # who waits for it tries again, and is told
+            _waiting[0].ready()
+        with _lock:
+            del _waiting[0]
 
 
 def ready() -> None:
