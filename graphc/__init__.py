@@ -2,8 +2,11 @@
 that a person can read.
 """
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from graphc import init as init
-from graphc.check import check_gradient as check_gradient
 from graphc.compile import compile as compile
 from graphc.define import constant as constant
 from graphc.define import graph as graph
@@ -26,3 +29,20 @@ from graphc.train.step import Step as Step
 from graphc.train.step import compile_step as compile_step
 from graphc.types import Type as Type
 from graphc.version import __version__ as __version__
+
+if _TYPE_CHECKING:
+    from graphc.check import check_gradient as check_gradient
+
+_SELDOM = {"check_gradient": "graphc.check"}
+"""Names that few programs use, and their modules, which are imported when they are asked for."""
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _SELDOM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = getattr(_import_module(_SELDOM[name]), name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SELDOM})

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 
 from graphc.emit.doors import Function, doors
 from graphc.emit.epoch import epochs
@@ -18,6 +17,7 @@ from graphc.emit.idents import Idents
 from graphc.emit.instrument import Section, instrument
 from graphc.emit.names import Names
 from graphc.emit.printer import WIDTH, number, printed, source
+from graphc.emit.text import prelude_name
 from graphc.expr import Number
 from graphc.graph import Node
 from graphc.joint import Joint
@@ -31,7 +31,7 @@ from graphc.lower.tiled import packing, tiled
 from graphc.lower.values import LETTERS
 from graphc.ops.spell import Product
 from graphc.plan.access import resolve
-from graphc.plan.memory import aligned
+from graphc.plan.align import aligned
 from graphc.plan.plan import Part, Plan
 from graphc.plan.tasks import Task
 from graphc.types import DTYPES
@@ -182,11 +182,6 @@ def _letters(plan: Plan) -> tuple[str, ...]:
     return LETTERS[: max((len(t.loops) for t in tasks), default=0)]
 
 
-def prelude_name(prelude: str) -> str:
-    """The module name of a prelude: its content's hash."""
-    return f"graphc_prelude_{sha256(prelude.encode()).hexdigest()[:12]}"
-
-
 def _imports(body: str, exports: Sequence[str], prelude: str) -> str:
     """The import lines: what the body calls of the prelude, and math's constants that it names."""
     called = {"njit", *re.findall(r"\b(\w+)\(", body), *re.findall(r"\*\*(\w+)", body)}
@@ -222,7 +217,9 @@ def _tagger(plan: Plan, ident: Idents, texts: dict[int, str]) -> Callable[[Task]
         if task.absorbs is not None and task.state is not None:
             stage = task.absorbs.product.backward_of
             sign, name = ("-=", "+=")[task.absorbs.sign > 0], ident(task.state)
-            text = f"{name} {sign} {ident(resolve(task.absorbs.factor).base)} * d_{name}"
+            factor = task.absorbs.factor
+            assert factor is not None
+            text = f"{name} {sign} {ident(resolve(factor).base)} * d_{name}"
             number = 0 if stage is None else plan.numbers.get(stage, 0)
             return Tag(number, "backward", text, updates=True, task=task)
         if task.state is not None or (node.backward_of is None and node not in forward):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 
 PART = "# module: "
@@ -16,6 +17,11 @@ PART = "# module: "
 def prelude() -> str:
     """The text of the prelude: its modules, each behind a line with its name."""
     return "".join(f"{PART}{name}\n{text}" for name, text in _modules().items())
+
+
+def prelude_name(prelude: str) -> str:
+    """The module name of a prelude: its content's hash."""
+    return f"graphc_prelude_{sha256(prelude.encode()).hexdigest()[:12]}"
 
 
 @cache

@@ -90,13 +90,15 @@ def _product(page: Page, task: Task) -> None:
 
 
 def accumulate(page: Page, task: Task) -> None:
-    """state += factor * A @ B, by BLAS."""
+    """state += factor * A @ B, or a sum's last term added to the others."""
     assert task.absorbs is not None
-    assert task.state is not None
-    dtype = task.node.dtype
-    factor = cast(page.values.element(resolve(task.absorbs.factor), task), dtype)
-    alpha = Unary("neg", factor) if task.absorbs.sign < 0 else factor
-    page.lines += _multiplied(page, task.absorbs.product, task.state, alpha, Number(1, dtype))
+    found, dtype = task.absorbs, task.node.dtype
+    alpha: Expr = Number(1, dtype)
+    if found.factor is not None:
+        alpha = cast(page.values.element(resolve(found.factor), task), dtype)
+    alpha = Unary("neg", alpha) if found.sign < 0 else alpha
+    into = task.node if task.state is None else task.state
+    page.lines += _multiplied(page, found.product, into, alpha, Number(1, dtype))
 
 
 def _multiplied(page: Page, node: Node, into: Node, alpha: Expr, beta: Expr) -> list[Stmt]:

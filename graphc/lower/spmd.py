@@ -31,10 +31,8 @@ from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
 from graphc.lower.parts import mapped, rebuilt
 from graphc.lower.reductions import TOTALS, is_register, joiner, register_of
 from graphc.lower.touch import Touch, flat, touches
-from graphc.plan.memory import aligned
-
-ROWS = 12
-"""Threads share rows by so many: a whole number of a product's tiles."""
+from graphc.plan.align import aligned
+from graphc.plan.products import shared
 
 WORTH_A_TEAM = 60_000
 """A kernel of fewer operations than this in its shared loops stays on one thread."""
@@ -193,13 +191,11 @@ class _Spreader:
     def _product(self, stmt: Run) -> None:
         args = list(stmt.call.args)
         rows, columns = (value(args[n], self.capacity) for n in (2, 3))
-        if rows < 2 * ROWS and columns > 2 * rows:
-            self._columns(stmt, args)
-        else:
-            self._rows(stmt, args)
+        share = {"rows": self._rows, "columns": self._columns}[shared(rows, columns)]
+        share(stmt, args)
 
     def _rows(self, stmt: Run, args: list[Expr]) -> None:
-        share, lo, hi = self._shared(args[2], ROWS)
+        share, lo, hi = self._shared(args[2], 1)
         strides = [number(args[n]) for n in (7, 9, 12)]
         transposed = number(args[0])
         factors = None if transposed else strides[0], None, strides[2]
@@ -318,11 +314,11 @@ class _Spreader:
         """A loop's share with its bounds, and how many turns it takes an element of the extent."""
         hi, step = stmt.hi, stmt.step
         if step == 1:
-            return *self._shared(hi, ROWS), 1
+            return *self._shared(hi, 1), 1
         width = hi.right if isinstance(hi, Binary) and hi.op == "*" else None
-        if isinstance(width, Number) and ROWS * width.value % step == 0:
+        if isinstance(width, Number):
             assert isinstance(hi, Binary)
-            share, first, last = self._shared(hi.left, ROWS)
+            share, first, last = self._shared(hi.left, 1)
             return share, first * width, last * width, int(width.value)
         return *self._shared(hi, 8 * step), 1
 

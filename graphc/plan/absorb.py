@@ -1,12 +1,12 @@
-"""Updates that a product can take over: p - lr * (A @ B) becomes one call of BLAS that adds -lr * A
-@ B to p.
+"""What a product can take over: p - lr * (A @ B) becomes one call that adds -lr * A @ B to p, and
+A @ B + C @ D one that adds C @ D to where A @ B is.
 
-The gradient is then never stored. It holds where nobody else wants the product, and the factor is
-one number.
+The product is then never stored. It holds where nobody else wants it, and the factor is one number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from graphc.graph import Node
@@ -16,15 +16,19 @@ from graphc.plan.access import Access, resolve
 
 @dataclass(frozen=True)
 class Absorbed:
-    """`state += sign * factor * product`."""
+    """`state += sign * factor * product`; or, without a factor, `onto + product`, which lies where
+    `onto` was.
+    """
 
     product: Node
-    factor: Node
-    sign: int
+    factor: Node | None = None
+    sign: int = 1
+    onto: Node | None = None
 
     def reads(self) -> tuple[Access, ...]:
-        """The operands of the product, then the factor."""
-        return (*(resolve(a) for a in self.product.args), resolve(self.factor))
+        """The operands of the product, then the factor, or what is added to."""
+        rest = (self.factor, self.onto)
+        return tuple(resolve(a) for a in (*self.product.args, *rest) if a is not None)
 
 
 def absorbed(state: Node, value: Node) -> Absorbed | None:
@@ -44,3 +48,26 @@ def _own(scaled: Node, product: Node) -> bool:
     readers = scaled.graph.readers
     alone = len(readers(product)) == 1 and len(readers(scaled)) == 1
     return alone and product.dtype == scaled.dtype and product.type.is_float
+
+
+Readers = Mapping[Node, list[tuple[Node, bool]]]
+"""Who reads a value, and whether directly."""
+
+
+def summed(
+    nodes: Iterable[Node], readers: Readers, kept: Container[Node], large: Callable[[Node], bool]
+) -> dict[Node, Absorbed]:
+    """The sums of large products that nobody else wants: the later one is added to the other."""
+    found: dict[Node, Absorbed] = {}
+
+    def is_term(sum_: Node, term: Node) -> bool:
+        """Whether the sum may lie where this term was made by a product."""
+        alone = readers.get(term) == [(sum_, True)] and term not in kept
+        return alone and term.type == sum_.type and (term in found or large(term))
+
+    for node in nodes:
+        if node.op.name == "add" and all(is_term(node, t) for t in node.args):
+            onto, product = sorted(node.args, key=lambda t: (t not in found, t.index))
+            if product not in found and product.name is None:
+                found[node] = Absorbed(product, onto=onto)
+    return found

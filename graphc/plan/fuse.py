@@ -205,10 +205,16 @@ class _Builder:
             return len(block)
         walls = {self._item(t, depth) for t in before}
         place = _behind(block, walls)
-        rest = takewhile(
-            lambda item: isinstance(item, Leaf) and not item.task.opaque, block[place:]
-        )
+        rest = takewhile(_lets_by, block[place:])
         return place + sum(1 for _ in rest)
+
+
+def _lets_by(item: Leaf | Loop) -> bool:
+    """Whether a store need not stand before this: a scalar, or a product added to one before."""
+    if isinstance(item, Loop):
+        return False
+    task = item.task
+    return not task.opaque or (task.state is None and task.absorbs is not None)
 
 
 def _behind(block: Block, walls: Container[Leaf | Loop]) -> int:

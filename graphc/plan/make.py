@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from graphc.graph import CONST, INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
 from graphc.plan.access import resolve, unchecked
+from graphc.plan.align import ALIGN, HEADER
 from graphc.plan.fuse import fuse
 from graphc.plan.keep import held_back, kept
-from graphc.plan.memory import ALIGN, HEADER, Slot, argument, laid_out, lying, place
+from graphc.plan.memory import Slot, argument, laid_out, lying, place
 from graphc.plan.plan import Part, Plan, Result, Stage
 from graphc.plan.sizes import Sizes
 from graphc.plan.sweeps import AGAIN

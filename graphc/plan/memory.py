@@ -11,20 +11,17 @@ out     results, fresh at each call
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from graphc.graph import CONST, INPUT, Node
 from graphc.ops.spell import Check
 from graphc.plan.access import unchecked
+from graphc.plan.align import HEADER, aligned
 from graphc.plan.fuse import Nest, Path, shared
 from graphc.plan.sizes import Sizes
 from graphc.plan.tasks import Task
-
-ALIGN = 64
-HEADER = 64
-"""The first bytes of `work`: where a kernel says which check failed."""
 
 FOREVER = 1 << 60
 """The end of a life that outlasts the kernel."""
@@ -59,11 +56,6 @@ class Life:
     over: Node | None = None
     offset: int = 0
     members: list[Node] = field(default_factory=list)
-
-
-def aligned(nbytes: int) -> int:
-    """The next multiple of 64 bytes."""
-    return -(-nbytes // ALIGN) * ALIGN
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:
@@ -125,6 +117,8 @@ def place(
     `fixed`: values that have their places already: leaves, results, what another kernel left in
     `work`. `returned`: values that are read once more when all is done.
     """
+    under = _under(nest, fixed)
+    fixed = {**fixed, **under}
     lives = _lives(nest, fixed, sizes)
     for node in lives.keys() & set(returned):
         lives[node].last = FOREVER
@@ -132,14 +126,24 @@ def place(
         n: Slot(n, "") for n, life in lives.items() if life.depth == _axes(n) and not life.nbytes
     }
     buffers = {n: life for n, life in lives.items() if n not in registers}
-    heads = _in_place(nest, buffers, fixed) if reuse else list(buffers.values())
+    heads = _in_place(nest, buffers, reuse)
     taken = _taken(fixed, nest)
     end = _pack(heads, taken if reuse else [], start, reuse)
     slots = {m: _slot(buffers[m], head.offset, sizes) for head in heads for m in head.members}
     checks = [t.node for t in nest.tasks.order if isinstance(t.node.op.spell, Check)]
-    slots |= lying(checks, {**fixed, **registers, **slots}, sizes)
+    slots |= under | lying(checks, {**fixed, **registers, **slots}, sizes)
     apart = start + sum(aligned(life.nbytes) for life in buffers.values())
     return {**registers, **slots}, max([end, *(t.offset + aligned(t.nbytes) for t in taken)]), apart
+
+
+def _under(nest: Nest, fixed: Mapping[Node, Slot]) -> dict[Node, Slot]:
+    """What a product adds itself to lies where the sum has its place."""
+    found: dict[Node, Slot] = {}
+    for task in reversed(nest.tasks.order):
+        slot = found.get(task.node, fixed.get(task.node))
+        if task.absorbs is not None and task.absorbs.onto is not None and slot is not None:
+            found[task.absorbs.onto] = replace(slot, node=task.absorbs.onto)
+    return found
 
 
 def lying(checks: Iterable[Node], slots: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Slot]:
@@ -234,13 +238,15 @@ def _span(nest: Nest, task: Task, depth: int, path: Path) -> tuple[int, int]:
     return first, last
 
 
-def _in_place(nest: Nest, buffers: dict[Node, Life], fixed: Mapping[Node, Slot]) -> list[Life]:
-    """Chains of buffers where each may be written over the one before, as one life each."""
+def _in_place(nest: Nest, buffers: dict[Node, Life], reuse: bool) -> list[Life]:
+    """Chains of buffers where each may be written over the one before, as one life each; without
+    reuse, only where it must.
+    """
     readers = readers_of(nest)
     head: dict[Node, Life] = {}
     heads: list[Life] = []
     for node, life in buffers.items():
-        older = _overwritten(nest, node, buffers, readers)
+        older = _overwritten(nest, node, buffers, readers, reuse)
         if older is None:
             head[node] = life
             life.members = [node]
@@ -254,13 +260,19 @@ def _in_place(nest: Nest, buffers: dict[Node, Life], fixed: Mapping[Node, Slot])
 
 
 def _overwritten(
-    nest: Nest, node: Node, buffers: dict[Node, Life], readers: Mapping[Node, list[Task]]
+    nest: Nest,
+    node: Node,
+    buffers: dict[Node, Life],
+    readers: Mapping[Node, list[Task]],
+    reuse: bool,
 ) -> Node | None:
     """A buffer that the task may write over, element by element: it reads it last, at its own
-    place.
+    place. A product that adds itself to something must.
     """
     task, mine = nest.tasks.of[node], buffers[node]
-    if task.opaque or task.folded:
+    if task.absorbs is not None:
+        return task.absorbs.onto
+    if task.opaque or task.folded or not reuse:
         return None
     for access in task.reads:
         other = buffers.get(access.base)
@@ -331,4 +343,4 @@ def _lowest(life: Life, spans: np.ndarray, start: int, reuse: bool) -> int:
     return int(free[fits[0]] if fits.size else free[-1])
 
 
-__all__ = ["CONST", "INPUT", "Slot", "aligned", "argument", "laid_out", "place"]
+__all__ = ["CONST", "INPUT", "Slot", "argument", "laid_out", "place"]

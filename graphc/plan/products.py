@@ -6,6 +6,7 @@ sizes, so that one plan gives one code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 ITEM = {"float32": 4, "float64": 8}
@@ -31,11 +32,14 @@ CROWDED = 1024
 MANY = 64
 """Rows from which on the copy of a panel costs little beside its use."""
 
-STEEP = 18
+STEEP = 5
 """Rows of A and of B, both along the depth, are multiplied as they lie if they are so many times
 longer than there are rows: adding up lanes then costs less than packing."""
 
-WORTH = 200_000
+FEW = 24
+"""A product of fewer rows is shared by its columns, if it has more."""
+
+WORTH = 64_000
 """Floating-point operations from which on a team is faster than one thread."""
 
 
@@ -69,9 +73,9 @@ def choose(
 ) -> Choice:
     """What makes op(A) op(B), with op(A) m by k and op(B) k by n; none of them is larger."""
     item, flop = ITEM[dtype], 2 * m * n * k
-    depth, rows = packing(ta, tb, m, n, k, item)
+    by = shared(m, n) if threads > 1 and flop >= WORTH else ""
+    depth, rows = packing(ta, tb, *SHARES[by](m, n, threads), k, item)
     size = room(depth, rows, item)
-    by = shared(m, n, flop, threads)
     return Choice("tile", by, size, depth, rows, _reason(m, n, size, by, flop))
 
 
@@ -89,7 +93,7 @@ def packing(ta: bool, tb: bool, m: int, n: int, k: int, item: int) -> tuple[int,
 
 def _packs_columns(ta: bool, tb: bool, m: int, n: int, k: int, item: int) -> bool:
     if tb:
-        return ta or m * STEEP > k
+        return ta or m * STEEP > k or m * k * item > NEAR // 2
     large, crowded = n * k * item > NEAR, n * item % CROWDED == 0 and k >= 2 * MANY
     return m >= MANY and (large or crowded or (ta and k > DEPTH // 2))
 
@@ -111,11 +115,17 @@ def room(depth: int, rows: int, item: int) -> int:
     return 3 * REGISTER * depth + of_a
 
 
-def shared(m: int, n: int, flop: int, threads: int) -> str:
-    """What a team shares: the longer side, where there is enough to do."""
-    if threads == 1 or flop < WORTH:
-        return ""
-    return "rows" if 2 * m >= n else "columns"
+def shared(m: int, n: int) -> str:
+    """What threads share of a product: its rows, or its columns where there are few rows."""
+    return "columns" if m < FEW and n > 2 * m else "rows"
+
+
+SHARES: dict[str, Callable[[int, int, int], tuple[int, int]]] = {
+    "rows": lambda m, n, threads: (-(-m // threads), n),
+    "columns": lambda m, n, threads: (m, -(-n // threads)),
+    "": lambda m, n, threads: (m, n),
+}
+"""The rows and columns of a thread's share."""
 
 
 def _reason(m: int, n: int, panel: int, by: str, flop: int) -> str:
@@ -139,7 +149,8 @@ UNITS = (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP"), (1, "FLOP")
 # A tile walks through rows of a panel of B and of A. They cost nothing to read while the panel is
 # in the first cache and A in the second one. Where they are not, copies pay: a panel is used by
 # all rows of A, rows of A by all panels. Transposed B is packed in any case, since its columns are
-# no vectors, unless A is so flat that lanes along the depth are better. Depth and rows are cut
-# evenly, or the last part would be copied for little use. Measured with AVX2 and caches of 32 kB
-# and 1 MB: 256 x 2048 x 1024 makes 39 GFLOP/s in place and 80 packed, 100 x 100 x 784 makes 84 and
-# 78, 1000 x 1000 x 512 with A transposed 77 with B packed and 83 with both.
+# no vectors, unless A is so flat that lanes along the depth are better. What counts is the share of
+# one thread, which packs for itself. Depth and rows are cut evenly, or the last part would be
+# copied for little use. Measured with AVX2 and caches of 32 kB and 1 MB: 256 x 2048 x 1024 makes 39
+# GFLOP/s in place and 80 packed, 100 x 100 x 784 makes 84 and 78, 1000 x 1000 x 512 with A
+# transposed 77 with B packed and 83 with both, 16 x 256 x 256 with B transposed 85 and 69.

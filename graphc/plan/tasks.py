@@ -14,7 +14,7 @@ from functools import cached_property
 from graphc.graph import CONST, Node
 from graphc.joint import Joint
 from graphc.ops.spell import Along, Check, Each, Extent, Fold, Gather, Place, Product, Scatter, View
-from graphc.plan.absorb import Absorbed, absorbed
+from graphc.plan.absorb import Absorbed, absorbed, summed
 from graphc.plan.access import Access, identity, is_view, resolve
 from graphc.types import Dim
 
@@ -92,10 +92,16 @@ def tasks(
     given, targets = set(given), list(targets)
     nodes = _needed(joint, targets, given)
     kept = given | {resolve(t).base for t in targets} | set(joint.updates.values())
-    inlined = _inlined(nodes, kept)
-    made = {n: _task(n, inlined) for n in nodes if n not in inlined}
+    sums = summed(nodes, _readers(nodes), kept, _is_large) if absorb else {}
+    inlined = _inlined(nodes, kept | sums.keys())
+    inside = {a.product for a in sums.values()}
+    made = {
+        n: _onto(n, sums[n]) if n in sums else _task(n, inlined)
+        for n in nodes
+        if n not in inlined and n not in inside
+    }
     wanted = {resolve(o).base for o in joint.outputs}
-    stores = _stores(joint, made, inlined, wanted, absorb) if updates else []
+    stores = _stores(joint, made, inlined | inside, wanted, absorb) if updates else []
     order = [*made.values(), *stores]
     return Tasks(tuple(order), frozenset(inlined), made)
 
@@ -169,6 +175,10 @@ def _task(node: Node, inlined: set[Node]) -> Task:
     return form(node, inlined)
 
 
+def _onto(node: Node, found: Absorbed) -> Task:
+    return Task(node, node.shape, found.reads(), opaque=True, absorbs=found)
+
+
 def _each(node: Node, inlined: set[Node]) -> Task:
     return Task(node, node.shape, tuple(_reads(node, node.shape, inlined)))
 
@@ -222,8 +232,7 @@ def _scatter(node: Node, inlined: set[Node]) -> Task:
 
 def _product(node: Node, inlined: set[Node]) -> Task:
     a, b = node.args
-    work = _work(node)
-    if node.type.is_float and (work is None or work > SMALL_PRODUCT):
+    if _is_large(node):
         return Task(node, node.shape, (resolve(a), resolve(b)), opaque=True)
     rank = node.ndim
     domain = (*node.shape, a.shape[-1])
@@ -242,6 +251,14 @@ def _product(node: Node, inlined: set[Node]) -> Task:
 
 def _along(arg: Node, axis: int, loop: int) -> Along:
     return Along(None) if arg.shape[axis] == 1 else Along(loop)
+
+
+def _is_large(node: Node) -> bool:
+    """Whether it is a product that is made by tiles, or by BLAS."""
+    if not isinstance(node.op.spell, Product) or not node.type.is_float:
+        return False
+    work = _work(node)
+    return work is None or work > SMALL_PRODUCT
 
 
 def _work(node: Node) -> int | None:
@@ -324,7 +341,7 @@ def _is_free(found: Absorbed, store: Task, made: dict[Node, Task], states: Itera
     and the factor is there.
     """
     bases = {resolve(a).base for a in found.product.args}
-    factor = resolve(found.factor).base
+    factor = found.reads()[-1].base
     there = factor.is_leaf or factor in made
     return there and bases.isdisjoint(states) and store.node.args[1] not in made
 

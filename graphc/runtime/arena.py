@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, FeedError, ShapeError
 from graphc.graph import PARAM, STATE, Graph, Node
-from graphc.plan.memory import HEADER, aligned
+from graphc.plan.align import HEADER, aligned
 from graphc.types import Type, shape_text
 
 

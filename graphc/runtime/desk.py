@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.kernel import Param
-from graphc.plan.plan import Plan, Result
 from graphc.runtime.arena import block, view
+from graphc.runtime.layout import Layout, Result
 from graphc.runtime.quick import Call, answer, function_of
 from graphc.runtime.reading import Reading, Run
 from graphc.runtime.special import Shape
@@ -31,16 +30,14 @@ LYING = {"state": "state", "data": "data", "work": "desk.work", "out": "desk.out
 
 @dataclass(frozen=True)
 class Kernel:
-    """What is called: a compiled function, its arguments, its names for inputs and sizes by those
-    of the user; its results; what it works on. `told` raises what it has left in the workspace.
+    """What is called: a compiled function, its arguments by name, each with its kind; its results;
+    what it works on. `told` raises what it has left in the workspace.
     """
 
     entry: Call
-    arguments: Sequence[Param]
-    inputs: Mapping[str, str]
-    sizes: Mapping[str, str]
+    arguments: Mapping[str, str]
     results: Sequence[Result]
-    plan: Plan
+    layout: Layout
     arenas: Mapping[str, np.ndarray]
     workspace: Callable[[], np.ndarray]
     told: Callable[[np.ndarray], None]
@@ -48,8 +45,8 @@ class Kernel:
     @property
     def takes_scalars(self) -> bool:
         """Whether inputs that are scalars are all that it takes."""
-        names = set(self.inputs.values())
-        return all(p.kind == "scalar" and p.name in names for p in self.arguments)
+        names = set(self.layout.inputs.values())
+        return all(kind == "scalar" and n in names for n, kind in self.arguments.items())
 
     @property
     def lying(self) -> list[Result]:
@@ -64,20 +61,21 @@ class Desk:
 
     def __init__(self, kernel: Kernel, moving: Sequence[str]) -> None:
         self.kernel, self.moving = kernel, moving
-        self.work, self.out = kernel.workspace(), block(kernel.plan.out_bytes)
+        self.work, self.out = kernel.workspace(), block(kernel.layout.out_bytes)
         self.fault = self.work[:8].view(np.int64).data
-        self.lay(tuple(kernel.plan.sizes.bound[name] for name in moving))
+        self.lay(tuple(kernel.layout.sizes.bound[name] for name in moving))
 
     def lay(self, sizes: tuple[int, ...]) -> None:
         """Be ready for results of these sizes."""
-        bound = {**self.kernel.plan.sizes.bound, **dict(zip(self.moving, sizes, strict=True))}
+        fixed = self.kernel.layout.sizes.bound
+        bound = {**fixed, **dict(zip(self.moving, sizes, strict=True))}
         self.copies = tuple(self._copy(result, bound) for result in self.kernel.lying)
         self.sizes = sizes
 
     def _copy(self, result: Result, sizes: Mapping[str, int]) -> Callable[[], Any]:
-        arena = self.out if result.slot.arena == "out" else self.work
-        shape = bind_shape(result.node.shape, sizes)
-        array = view(arena, result.slot.offset, result.node.type.numpy, shape)
+        arena = self.out if result.arena == "out" else self.work
+        shape = bind_shape(result.type.shape, sizes)
+        array = view(arena, result.offset, result.type.numpy, shape)
         return array.copy if shape else array.item
 
 
@@ -89,12 +87,12 @@ def run_of(
     None where results are too large to copy, or the kernel takes what does not lie ready.
     """
     places = {**LYING, **_places(kernel, reading)}
-    if kernel.plan.out_bytes > LARGE or any(p.name not in places for p in kernel.arguments):
+    if kernel.layout.out_bytes > LARGE or any(name not in places for name in kernel.arguments):
         return None
-    entered = f"entry({', '.join(places[p.name] for p in kernel.arguments)})"
+    entered = f"entry({', '.join(places[name] for name in kernel.arguments)})"
     lines = [
-        *_beyond(kernel.plan, reading), *_desk(kernel, reading), *_enter(kernel, entered, lock),
-        *(["if desk.fault[0]:", "    told(desk.work)"] if kernel.plan.checks else []),
+        *_beyond(kernel.layout, reading), *_desk(kernel, reading), *_enter(kernel, entered, lock),
+        *(["if desk.fault[0]:", "    told(desk.work)"] if kernel.layout.checked else []),
         f"return {answer(_values(kernel), shape)}",
     ]  # fmt: skip
     text = "\n    ".join([f"def run({reading.given}):", *lines])
@@ -107,20 +105,21 @@ def run_of(
 def _places(kernel: Kernel, reading: Reading) -> dict[str, str]:
     """The variables of inputs and sizes by what the kernel calls them."""
     inputs = ((node.name or "", variable) for variable, node in reading.inputs.items())
-    known = {kernel.inputs[name]: variable for name, variable in inputs if name in kernel.inputs}
-    return known | {kernel.sizes[name]: reading.sizes[name] for name in reading.moving}
+    idents, words = kernel.layout.inputs, kernel.layout.words
+    known = {idents[name]: variable for name, variable in inputs if name in idents}
+    return known | {words[name]: reading.sizes[name] for name in reading.moving}
 
 
-def _beyond(plan: Plan, reading: Reading) -> Iterator[str]:
+def _beyond(layout: Layout, reading: Reading) -> Iterator[str]:
     for name in reading.moving:
-        yield f"if {reading.sizes[name]} > {plan.sizes.bound[name]}:"
+        yield f"if {reading.sizes[name]} > {layout.sizes.bound[name]}:"
         yield "    return None"
 
 
 def _desk(kernel: Kernel, reading: Reading) -> Iterator[str]:
     yield from ("try:", "    desk = local.desk")
     yield from ("except AttributeError:", "    desk = local.desk = new()")
-    if any(reading.running.intersection(dim_names(d)) for r in kernel.lying for d in r.node.shape):
+    if any(reading.running.intersection(dim_names(d)) for r in kernel.lying for d in r.type.shape):
         sizes = "".join(f"{reading.sizes[name]}, " for name in reading.moving)
         yield from (f"if desk.sizes != ({sizes}):", f"    desk.lay(({sizes}))")
     if kernel.lying:

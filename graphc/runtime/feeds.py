@@ -5,7 +5,7 @@ sentence says why not.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -20,7 +20,7 @@ from graphc.types import Size, bind, bind_shape, shape_text
 
 class Door:
     """The inputs of a program: those declared, those read, and how an array of the user's becomes
-    one of ours.
+    one of ours; sizes that slices need to be 0 or more, and `sliced`, which finds such a slice.
     """
 
     def __init__(
@@ -28,10 +28,12 @@ class Door:
         declared: Mapping[str, Node],
         read: list[str],
         held: Mapping[str, Any],
-        needs: Sequence[tuple[Node, Size]] = (),
+        needs: Sequence[Size] = (),
+        sliced: Callable[[Size], Node] | None = None,
     ) -> None:
         self.declared = declared
         self.needs = needs
+        self.sliced = sliced
         self.read = read
         self.held = held
         self.said: set[str] = set()
@@ -48,15 +50,19 @@ class Door:
         would not fit.
         """
         sizes = bound(self.declared, arrays)
-        for node, dim in self.needs:
+        for dim in self.needs:
             if bind(dim, sizes) < 0:
-                told = ", ".join(f"{name} = {sizes[name]}" for name in dim.names)
-                shape = shape_text(node.args[0].shape)
-                raise ShapeError(
-                    f"the slice reaches beyond its argument of shape {shape} where {told}",
-                    subject=node.label, code="G306",
-                )  # fmt: skip
+                raise self._beyond(dim, sizes)
         return sizes
+
+    def _beyond(self, dim: Size, sizes: Mapping[str, int]) -> ShapeError:
+        """A slice does not fit; which one, only now is looked for."""
+        assert self.sliced is not None, "who has needs knows whose they are"
+        node = self.sliced(dim)
+        told = ", ".join(f"{name} = {sizes[name]}" for name in dim.names)
+        shape = shape_text(node.args[0].shape)
+        sentence = f"the slice reaches beyond its argument of shape {shape} where {told}"
+        return ShapeError(sentence, subject=node.label, code="G306")
 
     def _check_names(self, feeds: Mapping[str, Any]) -> None:
         unknown = [name for name in feeds if name not in self.declared]

@@ -12,21 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.errors import NonFiniteError, UsageError
+from graphc.errors import NonFiniteError
 from graphc.graph import INPUT, PARAM, STATE, Node
 from graphc.interpret import evaluate
 from graphc.joint import Joint
 from graphc.runtime.arena import State, view
-
-DEBUG = ("nan",)
-
-
-def checked_debug(debug: str | None) -> str | None:
-    """The wish as it is; raises UsageError for an unknown one."""
-    if debug is not None and debug not in DEBUG:
-        hint = 'debug="nan" finds what is not finite'
-        raise UsageError(f"debug={debug!r} means nothing", hint=hint)
-    return debug
 
 
 class Guard:

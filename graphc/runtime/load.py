@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc import collector
 from graphc.emit.text import parts
 from graphc.runtime import store, tiles
 from graphc.runtime.link import Linked, Object, harvest, link
@@ -151,7 +152,8 @@ class Loaded:
         """Numba's CompileResult for one function, compiled once a process."""
         with _lock:
             if (name, signature) not in self._results:
-                self._results[name, signature] = self._compile(name, signature)
+                with collector.at_rest():
+                    self._results[name, signature] = self._compile(name, signature)
             return self._results[name, signature]
 
     def _compile(self, name: str, signature: str) -> Any:

@@ -1,50 +1,88 @@
-"""Looking at a program: its plan, source and machine code, a trace, everything in a folder."""
+"""Looking at a program: its plan, source and machine code, a trace, everything in a folder.
+
+What shows something is imported when it is looked at, so that a process that only runs programs
+begins sooner.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from html import escape
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from graphc.emit.module import Emitted
 from graphc.errors import UsageError
-from graphc.graph import EMPTY
 from graphc.joint import Fired, Joint
-from graphc.plan.plan import Plan
 from graphc.runtime.arena import State
-from graphc.runtime.dump import written
 from graphc.runtime.feeds import Door
-from graphc.runtime.profile import Profile, profiled
-from graphc.runtime.report import report
-from graphc.trace import Trace, trace
 
 if TYPE_CHECKING:
-    from graphc.runtime.program import Program, Special
+    from graphc.emit.module import Emitted
+    from graphc.plan.plan import Plan
+    from graphc.runtime.profile import Profile
+    from graphc.runtime.program import Program
+    from graphc.runtime.special import Special
+    from graphc.trace import Trace
+
+
+class Passed(Protocol):
+    """What the passes over the graph left."""
+
+    @property
+    def joint(self) -> Joint:
+        """The graph that was planned."""
+
+    @property
+    def after(self) -> Mapping[str, Joint]:
+        """The graph as each pass left it, by the pass's name."""
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """What each pass took."""
+
+
+class Maker(Protocol):
+    """What makes the specialisations of a program, and knows how they came about."""
+
+    @property
+    def form(self) -> str:
+        """The form of the code: "fast" or "plain"."""
+
+    @property
+    def done(self) -> Passed:
+        """The passes, which run now where the cache spared them."""
+
+    def __call__(self, sizes: Mapping[str, int], before: Special | None) -> Special:
+        """The specialisation for these sizes, after an older one if there is one."""
+
+    def woven(self, special: Special) -> Emitted:
+        """The module with the user's files and lines."""
+
+    def timed(self, special: Special) -> Special:
+        """The same specialisation with the clock read between its statements."""
 
 
 class Looks:
-    """What can be seen of a program, which itself says what its latest specialisation is.
-
-    `after` has the graph as each pass left it, by the pass's name; `fired` what was rewritten;
-    `timed` gives a specialisation with the clock read between its statements; `seconds` what each
-    pass took.
-    """
+    """What can be seen of a program, which itself says what its latest specialisation is."""
 
     door: Door
-    after: Mapping[str, Joint]
-    fired: tuple[Fired, ...]
-    weave: Callable[[Plan], Emitted] | None
-    timed: Callable[[Special], Special]
-    seconds: Mapping[str, float] = EMPTY
-    form: str = ""
+    maker: Maker
     _state: State
     _main: str
 
     @property
     def _latest(self) -> Special:
         raise NotImplementedError
+
+    @property
+    def after(self) -> Mapping[str, Joint]:
+        """The graph as each pass left it, by the pass's name."""
+        return self.maker.done.after
+
+    @property
+    def fired(self) -> tuple[Fired, ...]:
+        """What was rewritten, in order."""
+        return self.maker.done.joint.fired
 
     @property
     def plan(self) -> Plan:
@@ -65,21 +103,19 @@ class Looks:
         """The emitted module, or one function of it: "forward", "backward", "forward_backward",
         "step"; with `lines` the user's files and lines are woven in.
         """
-        emitted = self._woven() if lines else self._latest.emitted
+        special = self._latest
         if part is None:
-            return emitted.text
-        if part not in emitted.parts:
-            raise UsageError(
-                f"there is no part {part!r}; there are {', '.join(map(repr, emitted.parts))}"
-            )
-        return emitted.parts[part] + "\n"
-
-    def _woven(self) -> Emitted:
-        assert self.weave is not None, "assemble gives every program its weaver"
-        return self.weave(self.plan)
+            return self.maker.woven(special).text if lines else special.loaded.text
+        spans = special.layout.spans
+        if part not in spans:
+            raise UsageError(f"there is no part {part!r}; there are {', '.join(map(repr, spans))}")
+        begin, end = spans[part]
+        return special.loaded.text[begin:end] + "\n"
 
     def trace(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Trace:
         """Every stage with these inputs: value, upstream gradient, local gradients."""
+        from graphc.trace import trace
+
         arrays = self.door.arrays({**(feeds or {}), **named})
         joint = self.after.get("differentiate") or self.after["take"]
         return trace(joint, {**self._state, **arrays})
@@ -94,11 +130,15 @@ class Looks:
         The first profile compiles the kernel with the clock in it, and measures the machine.
         Raises what a call raises, and UsageError for a number of repeats below 1.
         """
+        from graphc.runtime.profile import profiled
+
         return profiled(cast("Program", self), {**(feeds or {}), **named}, repeats)
 
     def report(self) -> str:
         """What the compiler did, on one page: kernels, products, memory, rewrites, the module."""
-        return report(self._latest, self.fired, self.seconds, self.form)
+        from graphc.runtime.report import report
+
+        return report(self._latest, self.fired, self.maker.done.seconds, self.maker.form)
 
     def dump(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write everything there is to see into a folder; the paths.
@@ -106,25 +146,29 @@ class Looks:
         The graph after each pass, the plan, the source alone and with the user's lines, and LLVM
         and machine code of the functions that have been compiled.
         """
+        from graphc.runtime.dump import written
+
         special = self._latest
-        doors = special.emitted.doors
-        compiled = {n: (doors[n].name, doors[n].signature) for n in special.entries if special.jit}
-        woven = self._woven().text
+        known = [special.layout.entries[n] for n in special.entries if special.jit]
+        compiled = {entry.kernel: (entry.name, entry.signature) for entry in known}
+        woven = self.maker.woven(special).text
         return written(folder, self.after, special.plan, special.loaded, woven, compiled)
 
     def __str__(self) -> str:
-        parts = ", ".join(self._latest.plan.parts)
-        return f"program {self._latest.plan.title}: {parts}\n{self.path}"
+        layout = self._latest.layout
+        return f"program {layout.title}: {', '.join(layout.results)}\n{self.path}"
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         return f"<pre>{escape(str(self))}\n\n{escape(str(self.plan))}</pre>"
 
     def llvm(self, part: str | None = None) -> str:
         """The optimised LLVM code of a function."""
-        door = self._latest.emitted.doors[part or self._main]
-        return self._latest.loaded.llvm(door.name, door.signature)
+        entry = self._latest.layout.entries[part or self._main]
+        return self._latest.loaded.llvm(entry.name, entry.signature)
 
     def asm(self, part: str | None = None) -> str:
         """The machine's assembly of a function."""
-        door = self._latest.emitted.doors[part or self._main]
-        return self._latest.loaded.asm(door.name, door.signature)
+        entry = self._latest.layout.entries[part or self._main]
+        return self._latest.loaded.asm(entry.name, entry.signature)

@@ -124,7 +124,7 @@ def profiled(program: Program, feeds: Mapping[str, Any], repeats: int | None) ->
         raise UsageError(f"repeats is {repeats}, and has to be at least 1")
     arrays = program.door.arrays(feeds)
     sizes = program.door.sizes(arrays)
-    timed, part = program.timed(program.special(sizes)), program._main
+    timed, part = program.maker.timed(program.special(sizes)), program._main
     counted = _counted(program, timed, arrays, sizes, repeats)
     plan = timed.plan
     fitting = replace(plan.sizes, bound={**plan.sizes.bound, **sizes})

@@ -10,24 +10,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.emit.module import Emitted
-from graphc.errors import GraphError, UsageError
+from graphc.errors import UsageError
 from graphc.graph import EMPTY
-from graphc.joint import Fired, Joint
-from graphc.plan.plan import Part, Plan
 from graphc.runtime.arena import State, block, is_free, view
 from graphc.runtime.desk import Kernel
 from graphc.runtime.feeds import Door
-from graphc.runtime.finite import Guard
-from graphc.runtime.look import Looks
+from graphc.runtime.layout import Layout, Result
+from graphc.runtime.look import Looks, Maker
 from graphc.runtime.sentences import Row, compiled_again, out_of_range
 from graphc.runtime.shortcut import Shortcut
-from graphc.runtime.special import Shape, Special, constants
+from graphc.runtime.special import Shape, Special
 from graphc.types import bind_shape
+
+if TYPE_CHECKING:
+    from graphc.runtime.finite import Guard
 
 
 class Program(Looks):
@@ -38,25 +38,17 @@ class Program(Looks):
         shape: Shape,
         door: Door,
         state: State,
-        specialise: Callable[[Mapping[str, int], Special | None], Special],
+        maker: Maker,
         main: str,
     ) -> None:
-        self._shape, self.door, self._state, self._specialise, self._main = (
-            shape,
-            door,
-            state,
-            specialise,
-            main,
-        )
+        self._shape, self.door, self._state, self._main = shape, door, state, main
+        self.maker = maker
         self._specials: list[Special] = []
         self._local = threading.local()
         self._lock = threading.RLock()
         self.shortcut = Shortcut(door, shape, self._careful)
         self.shortcut.owners.append(self)
         self.guard: Guard | None = None
-        self.after: Mapping[str, Joint] = {}
-        self.fired: tuple[Fired, ...] = ()
-        self.weave: Callable[[Plan], Emitted] | None = None
         self.say: Callable[[str], None] | None = None
 
     # Calling
@@ -98,7 +90,7 @@ class Program(Looks):
         """The backward sweep over this thread's last forward, scaled by the upstream gradient; may
         be repeated.
         """
-        if "backward" not in self._parts:
+        if "backward" not in self._latest.layout.results:
             raise UsageError("the program was compiled without wrt, so it has no backward sweep")
         tape = getattr(self._local, "tape", None)
         if tape is None:
@@ -139,7 +131,7 @@ class Program(Looks):
         """
         before = self.guard.before() if self.guard else None
         returned, out = self.enter(special, part, arrays, sizes, row=row)
-        values = self._results(special, special.plan.parts[part], returned, out, sizes)
+        values = self._results(special, special.layout.results[part], returned, out, sizes)
         if self.guard and before is not None:
             self.guard.after(before, arrays, sizes, values)
         return values
@@ -162,7 +154,7 @@ class Program(Looks):
         entry = special.entry(part)
         made = self._arguments(special, arrays, sizes)
         made.update(more)
-        returned = entry(*(made[p.name] for p in special.emitted.doors[part].params))
+        returned = entry(*(made[name] for name in special.layout.entries[part].arguments))
         self._check(special, made["work"], row)
         return returned, made.get("out")
 
@@ -170,16 +162,16 @@ class Program(Looks):
         self, special: Special, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]
     ) -> dict[str, Any]:
         """Every argument that a kernel of this specialisation may take, by its name there."""
-        plan = special.plan
-        made: dict[str, Any] = {special.emitted.sizes.get(n, n): v for n, v in sizes.items()}
-        for node, ident in special.emitted.inputs.items():
-            array = arrays[node.name or ""]
-            made[ident] = array if node.shape else _scalar(array, special.is_compiled)
+        layout = special.layout
+        made: dict[str, Any] = {layout.words.get(n, n): v for n, v in sizes.items()}
+        for name, ident in layout.inputs.items():
+            array = arrays[name]
+            made[ident] = array if array.ndim else _scalar(array, special.is_compiled)
         made["state"], made["data"] = self._state.bytes, special.data
         made["work"] = self.workspace(special)
-        if plan.feed:
-            made["feed"] = self._feed(plan, arrays)
-        if plan.out_bytes:
+        if layout.feed:
+            made["feed"] = self._feed(layout, arrays)
+        if layout.out_bytes:
             made["out"] = self._fresh(special)
         return made
 
@@ -192,16 +184,16 @@ class Program(Looks):
         for arena in pool:
             if is_free(arena):
                 return arena
-        arena = block(special.plan.out_bytes)
+        arena = block(special.layout.out_bytes)
         pool[:] = [arena, *pool[: POOL - 1]]
         return arena
 
-    def _feed(self, plan: Plan, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-        feed = block(plan.feed_bytes)
-        for node, slot in plan.feed.items():
-            if (node.name or "") in arrays:
-                array = arrays[node.name or ""]
-                view(feed, slot.offset, array.dtype, array.shape)[...] = array
+    def _feed(self, layout: Layout, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        feed = block(layout.feed_bytes)
+        for name, offset in layout.feed.items():
+            if name in arrays:
+                array = arrays[name]
+                view(feed, offset, array.dtype, array.shape)[...] = array
         return feed
 
     def workspace(self, special: Special) -> np.ndarray:
@@ -222,22 +214,26 @@ class Program(Looks):
         raise out_of_range(node, position, value, special.plan, row)
 
     def _results(
-        self, special: Special, part: Part, returned: Any, out: Any, sizes: Mapping[str, int]
+        self,
+        special: Special,
+        results: Sequence[Result],
+        returned: Any,
+        out: Any,
+        sizes: Mapping[str, int],
     ) -> list[Any]:
-        in_registers = [r for r in part.results if r.returned]
+        in_registers = [r for r in results if r.returned]
         scalars = iter(
             () if not in_registers else (returned,) if len(in_registers) == 1 else returned
         )
-        bound_sizes = {**special.plan.sizes.bound, **sizes}
+        bound_sizes = {**special.layout.sizes.bound, **sizes}
         values = []
-        for r in part.results:
+        for r in results:
             if r.returned:
                 values.append(_number(next(scalars)))
                 continue
-            arena = out if r.slot.arena == "out" else self.workspace(special)
-            array = view(
-                arena, r.slot.offset, r.node.type.numpy, bind_shape(r.node.shape, bound_sizes)
-            )
+            arena = out if r.arena == "out" else self.workspace(special)
+            shape = bind_shape(r.type.shape, bound_sizes)
+            array = view(arena, r.offset, r.type.numpy, shape)
             array = array if arena is out else array.copy()
             values.append(array if array.ndim else array.item())
         return values
@@ -267,10 +263,10 @@ class Program(Looks):
                 if special.fits(sizes):
                     return special
             used = [special for special in self._specials if special.entries]
-            made = self._specialise(sizes, self._specials[0] if self._specials else None)
+            made = self.maker(sizes, self._specials[0] if self._specials else None)
             self._specials.insert(0, made)
         if used:
-            compiled_again(used[0].plan.sizes, sizes, made.plan.sizes)
+            compiled_again(used[0].layout.sizes, sizes, made.layout.sizes)
         return made
 
     def _hurry(self, special: Special) -> None:
@@ -281,17 +277,12 @@ class Program(Looks):
 
     def _kernel(self, special: Special) -> Kernel:
         """What a call runs, with all that its calls have in common."""
-        plan, arenas = special.plan, {"state": self._state.bytes, "data": special.data}
+        layout, arenas = special.layout, {"state": self._state.bytes, "data": special.data}
         return Kernel(
-            special.entry(self._main), special.emitted.doors[self._main].params,
-            {node.name or "": ident for node, ident in special.emitted.inputs.items()},
-            special.emitted.sizes, plan.parts[self._main].results, plan, arenas,
+            special.entry(self._main), layout.entries[self._main].arguments,
+            layout.results[self._main], layout, arenas,
             lambda: self.workspace(special), lambda work: self._check(special, work),
         )  # fmt: skip
-
-    @property
-    def _parts(self) -> Mapping[str, Part]:
-        return self._latest.plan.parts
 
     @property
     def _latest(self) -> Special:
@@ -314,9 +305,6 @@ DEFAULT_SIZE = 64
 
 POOL = 2
 """Arenas of results that a thread keeps for later calls: the last results are often still held."""
-
-
-__all__ = ["GraphError", "Program", "Shape", "Special", "constants"]
 
 
 def _scalar(array: np.ndarray, jit: bool) -> Any:

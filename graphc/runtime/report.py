@@ -70,7 +70,7 @@ def _count(count: int, what: str) -> str:
 
 def _kernel(plan: Plan, part: Part, special: Special) -> list[str]:
     tasks = part.nest.tasks
-    absorbed = sum(t.absorbs is not None for t in tasks.order)
+    absorbed = sum(t.absorbs is not None and t.state is not None for t in tasks.order)
     looping = sum(bool(t.loops) and not t.opaque for t in tasks.order)
     team = special.emitted.doors[part.name].shared
     told = [

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from graphc.errors import LabelError, RecompileWarning
 from graphc.graph import INPUT, Node
 from graphc.place import caller
-from graphc.plan.plan import Plan
 from graphc.plan.sizes import Sizes
+
+if TYPE_CHECKING:
+    from graphc.plan.plan import Plan
 
 Row = Callable[[int], int]
 """Of the row of a batch, its row in all the data."""

@@ -37,24 +37,24 @@ class Shortcut:
             special.tried = True
             self._find(special, kernel())
         if special.run is not None and self._reading is not None:
-            self._runs[self._reading.key(special.plan.sizes.bound)] = special.run
+            self._runs[self._reading.key(special.layout.sizes.bound)] = special.run
 
     def _find(self, special: Special, kernel: Kernel) -> None:
         if kernel.takes_scalars:
             self._go(self._straight(kernel))
             return
-        running = special.plan.sizes.running
+        running = special.layout.sizes.running
         found = self._reading or reading(self.door.declared, self.door.read, running)
         if found is None:
             return
         special.run = run_of(kernel, found, self.shape, self.lock)
         if special.run is not None and self._reading is None:
             self._reading = found
-            self._go(way(found, self._runs, [dim for _, dim in self.door.needs]))
+            self._go(way(found, self._runs, self.door.needs))
 
     def _straight(self, kernel: Kernel) -> Way:
-        names = {ident: name for name, ident in kernel.inputs.items()}
-        arguments = [names[p.name] for p in kernel.arguments]
+        names = {ident: name for name, ident in kernel.layout.inputs.items()}
+        arguments = [names[ident] for ident in kernel.arguments]
         return straight(kernel.entry, self.door.declared, arguments, self.shape)
 
     def _go(self, found: Way) -> None:

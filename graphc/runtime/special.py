@@ -1,22 +1,25 @@
-"""One specialisation of a program: what was planned, emitted and loaded for certain sizes."""
+"""One specialisation of a program: what was laid out and loaded for certain sizes.
+
+Its plan, and what was emitted, are made when somebody looks at them, where the cache knew it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.emit.doors import SHARED, Function
-from graphc.emit.module import Emitted
-from graphc.graph import CONST
-from graphc.plan.memory import aligned
-from graphc.plan.plan import Plan
 from graphc.runtime import team
-from graphc.runtime.arena import block, view
+from graphc.runtime.layout import Entry, Layout
 from graphc.runtime.load import Loaded, jit_disabled
+
+if TYPE_CHECKING:
+    from graphc.emit.module import Emitted
+    from graphc.plan.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,14 @@ class Shape:
 
 @dataclass
 class Special:
-    """One specialisation: a plan for these sizes, its module, entry points as they are compiled;
-    the short way to the main one, where there is one, once it was `tried` to find it.
+    """One specialisation: the layout for these sizes, the module, what `make` makes of it again,
+    entry points as they are compiled; the short way to the main one, where there is one, once it
+    was `tried` to find it.
     """
 
-    plan: Plan
-    emitted: Emitted
+    layout: Layout
     loaded: Loaded
+    make: Callable[[], tuple[Plan, Emitted]]
     jit: bool
     data: np.ndarray
     threads: int = 1
@@ -46,6 +50,20 @@ class Special:
     timed: Special | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @cached_property
+    def _made(self) -> tuple[Plan, Emitted]:
+        return self.make()
+
+    @property
+    def plan(self) -> Plan:
+        """The plan for these sizes."""
+        return self._made[0]
+
+    @property
+    def emitted(self) -> Emitted:
+        """What the module was written from."""
+        return self._made[1]
+
     @property
     def is_compiled(self) -> bool:
         """Whether its functions are compiled: numbers go in as Python's, else as NumPy's."""
@@ -54,26 +72,27 @@ class Special:
     def entry(self, name: str) -> Callable[..., Any]:
         """The compiled function of that name, or the plain one."""
         if name not in self.entries:
-            door = self.emitted.doors[name]
+            entry = self.layout.entries[name]
             begun = perf_counter()
             self.entries[name] = (
-                self._compiled(door) if self.is_compiled else _quiet(self._plain(door))
+                self._compiled(entry) if self.is_compiled else _quiet(self._plain(entry))
             )
             self.seconds[f"load {name}"] = perf_counter() - begun
         return self.entries[name]
 
-    def _compiled(self, door: Function) -> Callable[..., Any]:
-        call = self.loaded.function(door.name, door.signature)
-        if not door.shared:
+    def _compiled(self, entry: Entry) -> Callable[..., Any]:
+        call = self.loaded.function(entry.name, entry.signature)
+        if not entry.shared:
             return call
-        return team.entry(call, self.loaded.address(door.shared, SHARED), self.threads)
+        address = self.loaded.address(entry.shared, entry.share_signature)
+        return team.entry(call, address, self.threads)
 
-    def _plain(self, door: Function) -> Callable[..., Any]:
-        """The door as Python runs it: one thread is the whole team."""
-        if not door.shared:
-            return self.loaded.plain(door.name)
-        kernel = self.loaded.plain(door.kernel)
-        flat = [p.kind == "array" for p in door.params]
+    def _plain(self, entry: Entry) -> Callable[..., Any]:
+        """The function as Python runs it: one thread is the whole team."""
+        if not entry.shared:
+            return self.loaded.plain(entry.name)
+        kernel = self.loaded.plain(entry.kernel)
+        flat = [kind == "array" for kind in entry.arguments.values()]
 
         def run(*arguments: Any) -> Any:
             pairs = zip(arguments, flat, strict=True)
@@ -84,15 +103,15 @@ class Special:
     @property
     def work_bytes(self) -> int:
         """The bytes of a workspace: what all threads share, then each thread's own."""
-        return aligned(self.plan.work_bytes) + self.threads * self.emitted.own
+        return self.layout.work_bytes(self.threads)
 
     def fits(self, sizes: Mapping[str, int]) -> bool:
         """Whether data of these sizes run without compiling: fixed sizes equal, the others within
         capacity.
         """
-        bound = self.plan.sizes.bound
+        mine = self.layout.sizes
         return all(
-            n <= bound[name] if name in self.plan.sizes.running else n == bound[name]
+            n <= mine.bound[name] if name in mine.running else n == mine.bound[name]
             for name, n in sizes.items()
         )
 
@@ -103,12 +122,3 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args)
 
     return run
-
-
-def constants(plan: Plan) -> np.ndarray:
-    """The data arena: constants with axes."""
-    data = block(plan.data_bytes)
-    for node, slot in plan.data.items():
-        assert node.op is CONST
-        view(data, slot.offset, node.value.dtype, node.value.shape)[...] = node.value
-    return data

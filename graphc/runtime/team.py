@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.emit.module import prelude_name
-from graphc.emit.text import prelude
+from graphc.emit.text import prelude, prelude_name
 from graphc.errors import UsageError
 from graphc.runtime.arena import block
 from graphc.runtime.load import load

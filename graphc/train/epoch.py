@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.emit.epoch import panel_bytes
 from graphc.errors import ShapeError, UsageError
 from graphc.graph import Node
 from graphc.runtime.arena import block
@@ -139,18 +138,18 @@ class Pass:
                 self.program.door.sizes(self.rows.batch(slice(count)))
 
     def _is_compiled(self, special: Special) -> bool:
-        loss = special.plan.parts[self.part].results[0]
-        return "epoch" in special.emitted.doors and self.program.guard is None and loss.returned
+        loss = special.layout.results[self.part][0]
+        return "epoch" in special.layout.entries and self.program.guard is None and loss.returned
 
     def _compiled(self, special: Special) -> list[tuple[str, float]]:
         part = "epoch" if self.order is None else "epoch_shuffled"
         more: dict[str, Any] = {"rows": len(self.rows), "size": self.size}
         if self.order is not None:
-            more |= {"order": self.order, "panel": block(panel_bytes(special.plan))}
+            more |= {"order": self.order, "panel": block(special.layout.panel)}
         begun = self._steps()
         sizes, row = self.rows.sized(self.size), lambda i: self._row(self._steps() - begun, i)
         returned, _ = self.program.enter(special, part, self.rows.arrays, sizes, more, row)
-        names = [r.name for r in special.plan.parts[self.part].results if r.returned]
+        names = [r.name for r in special.layout.results[self.part] if r.returned]
         means = returned if isinstance(returned, tuple) else (returned,)
         return [(name, float(mean)) for name, mean in zip(names, means, strict=True)]
 
@@ -168,8 +167,8 @@ class Pass:
         sizes = self.rows.sized(count)
         special, row = self.program.special(sizes), partial(self._row, index)
         values = self.program.call(special, self.part, arrays, sizes, row)
-        results = zip(special.plan.parts[self.part].results, values, strict=True)
-        scalars = [(r.name, v) for r, v in results if not r.node.shape]
+        results = zip(special.layout.results[self.part], values, strict=True)
+        scalars = [(r.name, v) for r, v in results if not r.type.shape]
         return [n for n, _ in scalars], np.multiply([v for _, v in scalars], float(count))
 
     def _batch(self, index: int) -> tuple[Arrays, int]:

@@ -179,6 +179,11 @@ def updating(optimizer: Optimizer, scope: str) -> Callable[[Joint], Joint]:
     return update
 
 
+def told(optimizer: Optimizer, scope: str) -> str:
+    """The pass as text that tells it from others; empty for an optimiser that is not graphc's."""
+    return f"{scope} {optimizer!r}" if type(optimizer).__module__ == __name__ else ""
+
+
 class _Rule:
     """An optimiser at work on one graph."""
 

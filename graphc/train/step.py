@@ -10,27 +10,28 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.compile import Order, assemble, checked_form, left_out, results_of, transform
+from graphc.compile import Order, checked_debug, checked_form, left_out, prepared, results_of
 from graphc.compile import compile as compile_program
 from graphc.errors import GraphError, MissingError, UsageError
 from graphc.graph import PARAM, STATE, Graph, Node
 from graphc.joint import Joint
 from graphc.ops import astype
-from graphc.plan.keep import checked_keep
-from graphc.plan.plan import Plan
-from graphc.runtime.arena import State, leaves_of
-from graphc.runtime.finite import checked_debug
-from graphc.runtime.profile import Profile
-from graphc.runtime.program import Program, Shape
+from graphc.runtime.arena import State
+from graphc.runtime.program import Program
+from graphc.runtime.special import Shape
 from graphc.train import files
 from graphc.train.epoch import Pass, Rows, check_count, rows_of
 from graphc.train.fit import Callback, Fit, History, Metric
 from graphc.train.fit import train as fit
-from graphc.train.optim import COUNTER, Optimizer, stored, updating
+from graphc.train.optim import COUNTER, Optimizer, stored, told, updating
+
+if TYPE_CHECKING:
+    from graphc.plan.plan import Plan
+    from graphc.runtime.profile import Profile
 
 Stage = Node | str
 
@@ -73,17 +74,15 @@ def compile_step(
     joint = Joint(graph, tuple(wanted), trained, updates=_updates(graph, updates or {}, trained))
     scope = _free(graph, "optimizer")
     order = Order(
-        updates=updating(optimizer, scope), disconnected=disconnected, without=left_out(without),
-        jit=jit, debug=checked_debug(debug), form=checked_form(form), threads=threads,
-        in_order=deterministic, keep=checked_keep(keep),
+        updates=updating(optimizer, scope), told=told(optimizer, scope),
+        disconnected=disconnected, without=left_out(without), jit=jit, debug=checked_debug(debug),
+        form=checked_form(form), threads=threads, in_order=deterministic, keep=keep,
     )  # fmt: skip
+    names = tuple(n.name or f"output{i}" for i, n in enumerate(wanted))
     try:
-        done = transform(joint, order)
+        program = prepared(joint, order, Shape(names, (), len(wanted) == 1), seed=seed)
     except GraphError as error:
         raise _told(error) from None
-    state = State({**leaves_of(graph), **leaves_of(done.after["update"].graph)}, seed)
-    names = tuple(n.name or f"output{i}" for i, n in enumerate(wanted))
-    program = assemble(graph, done, order, Shape(names, (), len(wanted) == 1), state)
     return Step(graph, wanted[0], program, optimizer, scope, order, seed)
 
 
@@ -364,6 +363,3 @@ class Step:
 
     def __repr__(self) -> str:
         return f"<Step {self._graph.title!r}: {self._optimizer}, {self.steps} steps taken>"
-
-
-__all__ = ["GraphError", "Step", "compile_step"]

@@ -42,8 +42,8 @@ def step(me, team, batch, X, y, state, work):
     if bad >= 0:
         report(work, 1, bad, i64(y[bad]))
         return nan
-    batch_lo = part(team, me, batch, 12)
-    batch_hi = part(team, me + 1, batch, 12)
+    batch_lo = part(team, me, batch, 1)
+    batch_hi = part(team, me + 1, batch, 1)
     # (1)  X @ W1
     multiply(0, 0, batch_hi - batch_lo, 100, 784, 1, shift(X, batch_lo*784), 784, W1, 100, 0,
         shift(matmul_X, batch_lo*100), 100, 0, 0, 0)
@@ -87,8 +87,8 @@ def step(me, team, batch, X, y, state, work):
     multiply(0, 1, batch_hi - batch_lo, 100, 10, 1, shift(d_scores, batch_lo*10), 10, W2, 10, 0,
         shift(d_Z1, batch_lo*100), 100, mine, 16, 0)
     lr = f32(optimizer_lr[0])                          # u
-    rows_lo = part(team, me, 100, 12)
-    rows_hi = part(team, me + 1, 100, 12)
+    rows_lo = part(team, me, 100, 1)
+    rows_hi = part(team, me + 1, 100, 1)
     barrier(team, me)
     # d(3) u  W2 -= lr * d_W2
     multiply(1, 0, rows_hi - rows_lo, 10, batch, -lr, shift(Z1, rows_lo), 100, d_scores, 10, 1,
@@ -99,8 +99,8 @@ def step(me, team, batch, X, y, state, work):
         # d(2)  Z1 = relu(X @ W1)
         d_matmul_X_i = select(part8(Z1, i, left) > f32(0), part8(d_Z1, i, left), f32(0))
         store_part(d_matmul_X, i, d_matmul_X_i, left)  # d(2)
-    rows_lo2 = part(team, me, 784, 12)
-    rows_hi2 = part(team, me + 1, 784, 12)
+    rows_lo2 = part(team, me, 784, 1)
+    rows_hi2 = part(team, me + 1, 784, 1)
     barrier(team, me)
     # d(1) u  W1 -= lr * d_W1
     multiply(1, 0, rows_hi2 - rows_lo2, 100, batch, -lr, shift(X, rows_lo2), 784, d_matmul_X, 100,

@@ -25,6 +25,11 @@ def test_transposed_b_is_packed_unless_there_are_few_rows():
     assert choose(False, True, 100, 784, 100).depth == 104
     assert choose(False, True, 4, 128, 128).depth == 0
     assert choose(True, True, 4, 128, 128).depth == 128
+    assert choose(False, True, 200, 1024, 2048).depth > 0
+
+
+def test_what_is_packed_depends_on_the_share_of_a_thread():
+    assert [choose(False, True, 60, 256, 256, threads=n).depth for n in (1, 2)] == [256, 0]
 
 
 def test_parts_are_even_and_within_their_limits():
@@ -43,7 +48,7 @@ def test_a_panel_grows_with_the_type_of_number():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "by"), [((8, 8, 8), ""), ((784, 100, 100), "rows"), ((32, 1000, 256), "columns")]
+    ("sizes", "by"), [((8, 8, 8), ""), ((784, 100, 100), "rows"), ((16, 1000, 256), "columns")]
 )
 def test_a_team_shares_the_longer_side_of_what_is_worth_it(sizes, by):
     assert choose(False, False, *sizes, threads=2).by == by

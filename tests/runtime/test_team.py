@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.emit.module import prelude_name
 from graphc.emit.prelude import JIT_OFF
-from graphc.emit.text import prelude
+from graphc.emit.text import prelude, prelude_name
 from graphc.runtime import team
 from graphc.runtime.load import Loaded, load
 from graphc.runtime.target import target

@@ -59,7 +59,9 @@ def environment(threads: int, cache: Path) -> dict[str, str]:
     """The variables of a measured process: its threads, and everything it caches under `cache`."""
     counts = {name: str(threads) for name in THREAD_VARIABLES}
     folders = {name: text.format(cache) for name, text in CACHE_VARIABLES.items()}
-    return dict(os.environ) | counts | xla(threads) | folders | KEEP_ALL
+    found = dict(os.environ) | counts | xla(threads) | folders | KEEP_ALL
+    found.pop("PYTHONDONTWRITEBYTECODE", None)  # or Python compiles all that is imported each time
+    return found
 
 
 def xla(threads: int) -> dict[str, str]:

@@ -16,8 +16,8 @@ from numba.core.cpu import CPUContext
 from numba.core.registry import CPUDispatcher, CPUTarget
 from numba.core.runtime import rtsys
 
-TARGET = __name__
-"""Its name, which two preludes in one process do not share."""
+TARGET = f"{__name__}.{len(target_extension.target_registry)}"
+"""Its name, which two preludes in one process do not share, nor one that is imported again."""
 
 IMPLEMENTED = [f"numba.cpython.{name}" for name in ("builtins", "numbers", "rangeobj", "tupleobj")]
 IMPLEMENTED += ["numba.np.arrayobj"]
