@@ -103,8 +103,9 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
     return [(name, run) for name, run in wanted if name not in order.without]
 
 
-OPTIONAL = ("group", "stabilise", "simplify", "share", "fuse", "absorb", "reuse")
-"""The passes that may be switched off by name."""
+OPTIONAL: tuple[str, ...] = ("group", "stabilise", "simplify", "share", "fuse", "absorb", "reuse")
+OPTIONAL += ("vectors", "tiles", "repeats")
+"""The passes that may be switched off by name; the last three are the fast form's."""
 
 
 @dataclass(frozen=True)

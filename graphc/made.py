@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc.emit.doors import SHARED, Function
 from graphc.emit.epoch import panel_bytes
-from graphc.emit.module import Emitted, emit
+from graphc.emit.module import Emitted, Form, emit
 from graphc.emit.text import exports, prelude
 from graphc.graph import INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
@@ -58,10 +58,8 @@ def module(
     joint: Joint, plan: Plan, order: Order, lines: bool = False, timed: bool = False
 ) -> Emitted:
     """The module of a plan."""
-    return emit(
-        joint, plan, prelude(), exports(), lines=lines, simd=order.simd, teams=order.teams > 1,
-        in_order=order.in_order, timed=timed,
-    )  # fmt: skip
+    form = Form(order.simd, order.teams > 1, order.in_order, order.without)
+    return emit(joint, plan, prelude(), exports(), form=form, lines=lines, timed=timed)
 
 
 def _options(order: Order) -> Options:

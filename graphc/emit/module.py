@@ -27,7 +27,7 @@ from graphc.lower.outline import outlined
 from graphc.lower.page import Labels
 from graphc.lower.simd import vectorised
 from graphc.lower.spmd import spread
-from graphc.lower.tiled import packing, tiled
+from graphc.lower.tiled import Tiled, packing, tiled
 from graphc.lower.values import LETTERS
 from graphc.ops.spell import Product
 from graphc.plan.access import resolve
@@ -98,21 +98,35 @@ class Emitted:
     sections: Mapping[str, tuple[Section, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Form:
+    """How kernels are written: with SIMD registers of so many bytes, or in scalar loops; for teams
+    of threads, which add nothing up over threads if `in_order`; `without` registers ("vectors"),
+    "tiles", or equal layers written once ("repeats").
+    """
+
+    simd: int = 0
+    teams: bool = False
+    in_order: bool = False
+    without: frozenset[str] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Whether something that only the fast form does is wanted."""
+        return bool(self.simd) and name not in self.without
+
+
 def emit(
     joint: Joint,
     plan: Plan,
     prelude: str,
     exports: Sequence[str],
     *,
+    form: Form = Form(),
     lines: bool = False,
-    simd: int = 0,
-    teams: bool = False,
-    in_order: bool = False,
     timed: bool = False,
 ) -> Emitted:
-    """The module of a plan, over a prelude of this text that exports these names; with SIMD
-    registers of so many bytes, or in scalar loops; for teams of threads, which add nothing up over
-    threads if `in_order`; `timed` with the clock read between the statements of each kernel.
+    """The module of a plan, over a prelude of this text that exports these names; `timed` with the
+    clock read between the statements of each kernel.
     """
     reserved = {*FIXED, *_letters(plan), *exports}
     names = Names(reserved)
@@ -125,15 +139,15 @@ def emit(
         name: lower(plan, part, _labels(plan, joint, ident, names, part))
         for name, part in plan.parts.items()
     }
-    if simd:
-        kernels = {n: vectorised(k, simd, names.fresh) for n, k in kernels.items()}
-    kernels, own = _fast(plan, kernels, names, teams, in_order) if simd else (kernels, 0)
+    if form.has("vectors"):
+        kernels = {n: vectorised(k, form.simd, names.fresh) for n, k in kernels.items()}
+    kernels, own = _fast(plan, kernels, names, form) if form.simd else (kernels, 0)
     sections: dict[str, tuple[Section, ...]] = {}
     if timed:
         for name, kernel in kernels.items():
             kernels[name], sections[name] = instrument(kernel)
     layers: list[Kernel] = []
-    for name, kernel in kernels.items() if simd and not timed else ():
+    for name, kernel in kernels.items() if form.has("repeats") and not timed else ():
         kernels[name], found_layers = outlined(kernel, names.fresh)
         layers += found_layers
     parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
@@ -151,7 +165,7 @@ def emit(
 
 
 def _fast(
-    plan: Plan, kernels: dict[str, Kernel], names: Names, teams: bool, in_order: bool
+    plan: Plan, kernels: dict[str, Kernel], names: Names, form: Form
 ) -> tuple[dict[str, Kernel], int]:
     """The kernels with products by tiles, and for a team where that pays; and the bytes that each
     thread wants for itself.
@@ -159,14 +173,23 @@ def _fast(
     capacity = {plan.sizes.word(n): plan.sizes.bound[n] for n in plan.sizes.names}
     work, own = aligned(plan.work_bytes), 0
     for name, kernel in kernels.items():
-        made = tiled(kernel, capacity, 2 if teams else 1)
-        panel = made.panel
-        team = spread(made.kernel, capacity, work, names.fresh, in_order, panel) if teams else None
-        kernels[name] = packing(made.kernel, work) if panel else made.kernel
-        if team is not None:
-            kernels[name], panel = team.kernel, team.own
+        threads = 2 if form.teams else 1
+        made = tiled(kernel, capacity, threads) if form.has("tiles") else Tiled(kernel)
+        kernels[name], panel = _shared(made, capacity, work, names, form)
         own = max(own, panel)
     return kernels, own
+
+
+def _shared(
+    made: Tiled, capacity: Mapping[str, int], work: int, names: Names, form: Form
+) -> tuple[Kernel, int]:
+    """A kernel for a team where that pays, and what a thread wants for itself."""
+    panel = made.panel
+    if form.teams:
+        team = spread(made.kernel, capacity, work, names.fresh, form.in_order, panel)
+        if team is not None:
+            return team.kernel, team.own
+    return packing(made.kernel, work) if panel else made.kernel, panel
 
 
 def _kinds(plan: Plan) -> dict[str, tuple[str, ...]]:
