@@ -39,8 +39,13 @@ class Multiplied:
 
 def products(plan: Plan) -> list[Multiplied]:
     """The matrix products of the plan's first kernel."""
-    part = next(iter(plan.parts.values()))
-    return [_multiplied(plan, t) for t in part.nest.tasks.order if _product(t) is not None]
+    return _multiplications(plan, next(iter(plan.parts.values())))
+
+
+def _multiplications(plan: Plan, part: Part) -> list[Multiplied]:
+    time = {t: part.nest.leaf[t].time for t in part.nest.tasks.order if _product(t) is not None}
+    at = {when: task for task, when in time.items()}
+    return [_multiplied(plan, task, at.get(when - 1)) for task, when in time.items()]
 
 
 def _product(task: Task) -> Node | None:
@@ -50,7 +55,8 @@ def _product(task: Task) -> Node | None:
     return node if task.state is None and isinstance(node.op.spell, Product) else None
 
 
-def _multiplied(plan: Plan, task: Task) -> Multiplied:
+def _multiplied(plan: Plan, task: Task, before: Task | None) -> Multiplied:
+    """What is told of a task's product, and of another one right before it."""
     node = _product(task)
     assert node is not None
     caps = [plan.sizes.capacity(d) for d in node.shape]
@@ -59,8 +65,24 @@ def _multiplied(plan: Plan, task: Task) -> Multiplied:
         stack *= cap
     depth = plan.sizes.capacity(node.args[0].shape[-1])
     means = _means(plan, node, caps[-2], caps[-1], depth) if task.opaque else "loops"
-    into = ", into the update" if task.absorbs else ""
-    return Multiplied(named(node), caps[-2], caps[-1], depth, stack, means + into)
+    means += _into(task) + _beside(node, before)
+    return Multiplied(named(node), caps[-2], caps[-1], depth, stack, means)
+
+
+def _into(task: Task) -> str:
+    """What a product adds itself to."""
+    if task.absorbs is None:
+        return ""
+    onto = task.absorbs.onto
+    return ", into the update" if onto is None else f", onto {named(onto)}"
+
+
+def _beside(node: Node, before: Task | None) -> str:
+    """The product right before this one, if it reads the same first matrix."""
+    other = _product(before) if before is not None else None
+    if other is None or resolve(other.args[0]) != resolve(node.args[0]):
+        return ""
+    return f", beside {named(other)}"
 
 
 def _means(plan: Plan, node: Node, m: int, n: int, k: int) -> str:
@@ -176,8 +198,7 @@ def _part(plan: Plan, part: Part) -> list[str]:
     counted = flops(plan, part)
     told = ", ".join(f"{name} {count}" for name, count in counted.items() if count)
     lines = [f"{part.name}: {_loops(part.nest.block)} loops; operations: {told or 'none'}"]
-    found = [_multiplied(plan, t) for t in part.nest.tasks.order if _product(t) is not None]
-    lines += [f"    product  {p}" for p in found]
+    lines += [f"    product  {p}" for p in _multiplications(plan, part)]
     lines += [f"    buffer   {row}" for row in _buffers(part)]
     lines.append(f"    work {part.work} bytes, {part.apart} without reuse")
     return lines

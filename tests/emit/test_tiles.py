@@ -63,12 +63,9 @@ CASES += [Case(20, 35, 40, late="mnk", depth=16, rows=12, beta=1), Case(20, 3, 7
 CASES += [Case(5, 1, 6, late="m"), Case(5, 1, 6, 1, late="mk"), Case(1, 6, 9, 0, 1, late="n")]
 CASES += [Case(4, 5, 0, beta=1), Case(4, 5, 0)]
 FEW = [*CASES[2:4], *CASES[20:22], *CASES[30:33], CASES[36], CASES[44]]
-PARTS = [Case(40, 50, 9, beta=1), Case(40, 50, 40, 0, 1, depth=16, rows=24), Case(64, 1, 20)]
-PARTS += [Case(40, 50, 9, 1, late="m"), Case(9, 70, 9, late="n"), Case(4, 33, 20, 0, 1)]
-PARTS += [Case(30, 48, 9)]
 
 
-def call(number, case, kind, rest):
+def call(number, case, kind):
     """The text of a call: matrices lie at places[...] of w, late sizes come from sizes[...]."""
     at = 3 * number
     sizes = [f"i64(z[{at + n}])" if "mnk"[n] in case.late else f"{case[n]}" for n in range(3)]
@@ -78,20 +75,18 @@ def call(number, case, kind, rest):
         for n, (_, columns) in enumerate(case.shapes)
     )
     head = f"{case.ta}, {case.tb}, {', '.join(sizes)}, {alpha}, {a}, {b}, {beta}, {c}"
-    name = "multiply_part" if rest else "multiply"
     start = PANEL - room(case.depth, case.rows, kind // 8)
-    return f"{name}({head}, at_f{kind}(w, {start}), {case.depth}, {case.rows}{rest})"
+    return f"multiply({head}, at_f{kind}(w, {start}), {case.depth}, {case.rows})"
 
 
-def compiled(cases, kind, machine=None, rest="", finish=unchanged):
-    """f(memory, places, sizes, me, team), which makes all products; plain without a machine."""
+def compiled(cases, kind, machine=None, finish=unchanged):
+    """f(memory, places, sizes), which makes all products; plain without a machine."""
     scope = {**(vars(prelude) if machine else prelude.PLAIN)}
     if machine:
         scope["multiply"] = orders.multiplier(machine, finish)
-        scope["multiply_part"] = orders.part_multiplier(machine)
-    lines = ["@njit(**FLAGS)", "def f(memory, places, sizes, me, team):"]
+    lines = ["@njit(**FLAGS)", "def f(memory, places, sizes):"]
     lines += ["    w, o, z = ptr(memory), ptr(places), ptr(sizes)"]
-    lines += [f"    {call(n, case, kind, rest)}" for n, case in enumerate(cases)]
+    lines += [f"    {call(n, case, kind)}" for n, case in enumerate(cases)]
     exec("\n".join(lines), scope)
     return scope["f"]
 
@@ -141,13 +136,12 @@ class Desk:
         for place in self.guards:
             assert protect(ctypes.c_void_p(start + place), ctypes.c_size_t(PAGE), rights) == 0
 
-    def check(self, function, team=1, guarded=False):
+    def check(self, function, guarded=False):
         """Run a function; each C is NumPy's, all other memory is as before."""
         old = self.memory.copy()
         if guarded:
             self.protect(0)
-        for me in range(team):
-            function(self.memory, np.array(self.places), self.sizes, me, team)
+        function(self.memory, np.array(self.places), self.sizes)
         if guarded:
             self.protect(mmap.PROT_READ | mmap.PROT_WRITE)
         for n, case in enumerate(self.cases):
@@ -171,17 +165,22 @@ def test_products_are_numpys_and_touch_nothing_but_their_matrices(cases, kind, m
         Desk(cases, kind, at_end).check(function, guarded=True)
 
 
-@pytest.mark.parametrize("by", [0, 1])
-def test_the_parts_of_a_team_are_the_product(by):
-    desk, function = Desk(PARTS, 32), compiled(PARTS, 32, orders.HOST, f", {by}, me, team")
-    for team in (1, 2, 3, 7):
-        desk.check(function, team)
+@pytest.mark.parametrize(
+    "case", [Case(45, 19, 9, late="m", beta=1), Case(45, 9, 40, 0, 1, late="m")]
+)
+def test_every_number_of_rows_that_comes_at_run_time_is_made_once(case):
+    desk, function = Desk([case], 32), compiled([case], 32, orders.HOST)
+    a, b, c = desk.matrices(0, desk.memory)
+    old, wanted = c.copy(), a @ (b.T if case.tb else b) + (case.beta and c)
+    for rows in range(case.m + 1):
+        c[:] = old
+        function(desk.memory, np.array(desk.places), np.array([[rows, case.n, case.k]]))
+        np.testing.assert_allclose(c[:rows], wanted[:rows], rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(c[rows:], old[rows:])
 
 
 def test_plain_twins_make_the_same_products():
-    cases = [*CASES[:12], *PARTS]
-    for rest in ("", ", 0, me, team"):
-        Desk(cases, 32).check(compiled(cases, 32, None, rest))
+    Desk(CASES, 32).check(compiled(CASES, 32))
 
 
 def test_nan_and_infinity_reach_the_rows_that_they_are_in():
@@ -189,7 +188,7 @@ def test_nan_and_infinity_reach_the_rows_that_they_are_in():
     desk, function = Desk([case], 32), compiled([case], 32, orders.HOST)
     a, b, c = desk.matrices(0, desk.memory)
     a[2, 3], a[5, 16], b[:] = np.nan, np.inf, 1
-    function(desk.memory, np.array(desk.places), desk.sizes, 0, 1)
+    function(desk.memory, np.array(desk.places), desk.sizes)
     assert [r for r in range(7) if np.isnan(c[r]).all()] == [2]
     assert np.isfinite(np.delete(c, [2, 5], axis=0)).all()
     assert (c[5] == np.inf).all()
@@ -205,7 +204,7 @@ def test_a_finish_sees_every_element_before_it_is_stored():
     desk, function = Desk([case], 32), compiled([case], 32, orders.HOST, finish=relu)
     a, b, c = desk.matrices(0, desk.memory)
     wanted = np.maximum(a @ b + c, 0)
-    function(desk.memory, np.array(desk.places), desk.sizes, 0, 1)
+    function(desk.memory, np.array(desk.places), desk.sizes)
     np.testing.assert_allclose(c, wanted, rtol=1e-5, atol=1e-5)
 
 

@@ -79,7 +79,7 @@ from .numbers import (
     select,
     sign,
 )
-from .orders import multiply, multiply_part
+from .orders import multiply
 from .products import (
     BLAS,
     gemm,
@@ -228,7 +228,6 @@ __all__ = [
     "min_lanes",
     "minimum",
     "multiply",
-    "multiply_part",
     "njit",
     "outside",
     "part",

@@ -1,4 +1,4 @@
-"""The walk over a product's tiles: a product goes in, LLVM code for all of it or a share comes out.
+"""The walk over a product's tiles: a product goes in, LLVM code comes out.
 
 The depth is cut into runs, rows of A into blocks, C into panels, these into tiles. If the order
 says so, a block of A and a panel of B are copied to where they are read fast.
@@ -32,9 +32,6 @@ from .tiles import (
 )
 from .vectors import spread
 
-SHARE = 12
-"""Threads share rows by so many: a whole number of tiles."""
-
 PAD = 16
 """Packed rows of A are so much longer than a power of two, or they would share lines of a cache."""
 
@@ -52,16 +49,12 @@ class Block(NamedTuple):
     first: Value | bool
 
 
-def multiply_into(b: Builder, p: Product, me: Value, team: Value) -> None:
-    """The whole product, or the share of thread `me`."""
+def multiply_into(b: Builder, p: Product) -> None:
+    """The whole product."""
     if same(p.m, 0) or same(p.n, 0):
         return
-    cut, lo, hi = panels(b, p), 0, p.m
-    if p.order.by == 0:
-        lo, hi = _row_share(b, p, me, team)
-    if p.order.by == 1:
-        cut = _column_share(b, p, cut, me, team)
-    for_depth(b, p, lambda block: _rows_of(b, p, cut, block, lo, hi))
+    cut = panels(b, p)
+    for_depth(b, p, lambda block: _rows_of(b, p, cut, block))
 
 
 def for_depth(b: Builder, p: Product, body: Callable[[Block], None]) -> None:
@@ -79,55 +72,19 @@ def for_depth(b: Builder, p: Product, body: Callable[[Block], None]) -> None:
     each(b, 0, p.k if isinstance(p.k, int) else llvm("smax")(b, p.k, whole(1)), depth, turn)
 
 
-def _share(b: Builder, units: Size, unit: int, me: Value, team: Value) -> tuple[Value, Value]:
-    """Where this thread's part of so many units begins and ends."""
-
-    def border(thread: Value) -> Value:
-        return b.mul(b.udiv(b.mul(whole(units), thread), team), whole(unit))
-
-    return border(me), border(b.add(me, whole(1)))
-
-
-def _up(b: Builder, size: Size, unit: int) -> Size:
-    """How many units cover a size."""
-    if isinstance(size, int):
-        return -(-size // unit)
-    return b.udiv(plus(b, size, unit - 1), whole(unit))
-
-
-def _row_share(b: Builder, p: Product, me: Value, team: Value) -> tuple[Size, Size]:
-    lo, hi = _share(b, _up(b, p.m, SHARE), SHARE, me, team)
-    return lo, smaller(b, p.m, hi)
-
-
-def _column_share(
-    b: Builder, p: Product, cut: list[Panels], me: Value, team: Value
-) -> list[Panels]:
-    """The panels that begin in this thread's columns."""
-    step = cut[0].step
-    units = _up(b, p.n, step)
-    if len(cut) > 1 and isinstance(units, int):
-        units = min(units, cut[-1].start // step + 1)
-    lo, hi = _share(b, units, step, me, team)
-    return [
-        kind._replace(start=llvm("smax")(b, whole(kind.start), lo), stop=smaller(b, kind.stop, hi))
-        for kind in cut
-    ]
-
-
-def _rows_of(b: Builder, p: Product, cut: list[Panels], block: Block, lo: Size, hi: Size) -> None:
-    """The rows from lo to hi, by blocks of A that are packed if the order says so."""
+def _rows_of(b: Builder, p: Product, cut: list[Panels], block: Block) -> None:
+    """All rows, by blocks of A that are packed if the order says so."""
     rows = p.order.rows
     if not rows:
-        _panels_of(b, p, cut, block, lo, hi)
+        _panels_of(b, p, cut, block, 0, p.m)
         return
 
     def turn(i: Size) -> None:
-        end = smaller(b, plus(b, i, rows), hi)
+        end = smaller(b, plus(b, i, rows), p.m)
         packed = _packed_rows(b, p, block, i, minus(b, end, i))
         _panels_of(b, p, cut, block._replace(a=packed, row=i), i, end)
 
-    each(b, lo, hi, rows, turn)
+    each(b, 0, p.m, rows, turn)
 
 
 def _panels_of(b: Builder, p: Product, cut: list[Panels], block: Block, lo: Size, hi: Size) -> None:

@@ -11,7 +11,7 @@ import llvmlite.binding as binding
 from llvmlite import ir
 
 from .jit import Builder, Value
-from .tiles import Grid, Matrix, Size, each, plus, smaller, whole
+from .tiles import Grid, Matrix, Size, each, minus, plus, smaller, times, whole
 
 DOTTED = 3, 4
 """Rows and columns of a tile with lanes along the depth; a single row has twice the columns."""
@@ -58,7 +58,6 @@ class Order(NamedTuple):
     beta: int | None
     depth: int = 0  # panels of B are packed, this deep, if it is not 0
     rows: int = 0  # so many rows of A are packed
-    by: int | None = None  # what threads share: 0 rows, 1 columns
     double: bool = False
     machine: Machine = Machine(32, 16)
     finish: Finish = unchanged
@@ -202,25 +201,38 @@ class Rows(NamedTuple):
 
 
 def tiles(b: Builder, lo: Size, hi: Size, most: int, body: Callable[[Rows], None]) -> None:
-    """Run body for the rows from lo to hi, in tiles of one height and what is left over."""
-    if isinstance(lo, int) and isinstance(hi, int):
-        most = -(-(hi - lo) // max(1, -(-(hi - lo) // most))) or 1
-        full = hi - (hi - lo) % most
-        each(b, lo, full, most, lambda i: body(Rows(i, most)))
-        each(b, full, hi, most, lambda i: body(Rows(i, hi - full)))
-        return
-    count = b.sub(whole(hi), whole(lo))
-    full = b.sub(whole(hi), b.urem(count, whole(most)))
-    each(b, lo, full, most, lambda i: body(Rows(i, most)))
-    with b.if_then(b.icmp_signed("<", full, whole(hi))):
-        body(Rows(full, most, hi))
+    """Run body for the rows from lo to hi, in tiles of one height and one less; see Note [Cuts]."""
+    known = isinstance(lo, int) and isinstance(hi, int)
+    if known:
+        most = _up(hi - lo, max(1, _up(hi - lo, most)))
+    less = max(1, most - 1)
+    low = _low(b, lo, hi, most)
+    each(b, lo, low, most, lambda i: body(Rows(i, most)))
+    if most > 1:
+        each(b, low, hi, less, lambda i: body(Rows(i, less, None if known else hi)))
+
+
+def _low(b: Builder, lo: Size, hi: Size, most: int) -> Size:
+    """Where the lower tiles begin: as many as leave no row over, or all where that is too few."""
+    size = minus(b, hi, lo)
+    if isinstance(size, int):
+        count = _up(size, max(1, most))
+        return hi - (most * count - size) * (most - 1)
+    count = b.udiv(plus(b, size, most - 1), whole(most))
+    lower = smaller(b, minus(b, times(b, count, most), size), count)
+    return plus(b, lo, times(b, minus(b, count, lower), most))
+
+
+def _up(size: int, unit: int) -> int:
+    return -(-size // unit)
 
 
 # Note [Cuts]
 #
 # 100 columns are five panels of two vectors and one of three, whose last vector begins eight
-# columns before the end: four columns are in two vectors. 100 rows are 16 tiles of six rows and one
-# of four. Where the rows are counted at run time, the last tile has six, too, of which some are the
-# last row again. A tile loads all of C that it needs before it stores anything, so what is covered
+# columns before the end: four columns are in two vectors. 100 rows are 15 tiles of six rows and two
+# of five: from 20 rows on, six and five leave nothing over, and five rows take as many registers as
+# the adders need. Of rows that are counted at run time and too few for that, the last one is made
+# more than once. A tile loads all of C that it needs before it stores anything, so what is covered
 # twice comes out the same twice. Nothing outside of the matrices is read or written, and no masks
 # are needed, which are slow to store by. A matrix of less than eight columns has shorter vectors.

@@ -16,7 +16,7 @@ from .cuts import Finish, Machine, Order, Product, host, unchanged
 from .jit import JIT_OFF, PLAIN, Builder, Plain, Rule, Type, Value
 from .objects import shared
 from .products import _plain_gemm
-from .tiles import Matrix, whole
+from .tiles import Matrix
 
 HOST = host()
 
@@ -45,7 +45,7 @@ def _order(kinds: tuple[Type, ...], **rest: Any) -> Order:
 
 def _product(order: Order, values: tuple[Value, ...]) -> Product:
     """The product that a function's arguments are; of a column it is the transposes'."""
-    a, b, c, panel, alpha, beta, m, n, k, _, _ = values
+    a, b, c, panel, alpha, beta, m, n, k = values
     left, right = Matrix(a, order.lda, 1), Matrix(b, order.ldb, 1)
     product = Product(
         left.turned if order.ta else left,
@@ -81,15 +81,15 @@ def tile_module(order: Order, name: str) -> ir.Module:
     if order.machine.width == 64:  # or LLVM may halve the vectors
         set.add(function.attributes, '"min-legal-vector-width"="512"')
     b = ir.IRBuilder(function.append_basic_block("entry"))
-    multiply_into(b, _product(order, function.args), *function.args[-2:])
+    multiply_into(b, _product(order, function.args))
     b.ret_void()
     return module
 
 
 def _kind(order: Order) -> Any:
-    """A function of A, B, C, scratch, alpha, beta, m, n, k, me, team."""
+    """A function of A, B, C, scratch, alpha, beta, m, n, k."""
     number, size = order.element, ir.IntType(64)
-    return ir.FunctionType(ir.VoidType(), [number.as_pointer()] * 4 + [number] * 2 + [size] * 5)
+    return ir.FunctionType(ir.VoidType(), [number.as_pointer()] * 4 + [number] * 2 + [size] * 3)
 
 
 def _called(order: Order) -> Any:
@@ -97,7 +97,7 @@ def _called(order: Order) -> Any:
     name = tile(order)
 
     def codegen(context: Any, b: Builder, signature: Any, values: list[Value]) -> Value:
-        _, _, m, n, k, alpha, a, _, at_b, _, beta, c, _, panel, *rest = values
+        _, _, m, n, k, alpha, a, _, at_b, _, beta, c, _, panel, _, _ = values
         number = order.element
         factors = [
             x if known is None else ir.Constant(number, float(known))
@@ -105,10 +105,9 @@ def _called(order: Order) -> Any:
         ]
         none = ir.Constant(number.as_pointer(), None)
         scratch = b.bitcast(panel, number.as_pointer()) if panel.type.is_pointer else none
-        me, team = rest[-2:] if order.by is not None else (whole(0), whole(1))
         function = get_or_insert_function(b.module, _kind(order), name)
         function.attributes.add("nounwind")
-        b.call(function, [a, at_b, c, scratch, *factors, m, n, k, me, team])
+        b.call(function, [a, at_b, c, scratch, *factors, m, n, k])
         return context.get_dummy_value()
 
     return codegen
@@ -118,7 +117,6 @@ def _taken(kinds: tuple[Type, ...], order: Order) -> tuple[Type, ...]:
     """The types that arguments are cast to: literals stay, other numbers are converted."""
     size, number = types.int64, types.float64 if order.double else types.float32
     wanted = [size] * 5 + [number, None, size, None, size, number, None, size, None, size, size]
-    wanted += [size] * (len(kinds) - 16)
     return tuple(
         kind if want is None or _known(kind) is not None else want
         for kind, want in zip(kinds, wanted, strict=True)
@@ -139,40 +137,16 @@ def multiplier(machine: Machine, finish: Finish = unchanged) -> Plain:
     return intrinsic(prefer_literal=True)(multiply)
 
 
-def part_multiplier(machine: Machine) -> Plain:
-    """The intrinsic multiply_part for a machine."""
-    def multiply_part(
-        typing: Any, ta: Type, tb: Type, m: Type, n: Type, k: Type, alpha: Type, a: Type, lda: Type,
-        b: Type, ldb: Type, beta: Type, c: Type, ldc: Type, panel: Type, depth: Type, rows: Type,
-        by: Type, me: Type, team: Type,
-    ) -> Rule:
-        kinds = (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, panel, depth, rows)
-        order = _order(kinds, machine=machine, by=_known(by))
-        return types.void(*_taken((*kinds, by, me, team), order)), _called(order)
-
-    return intrinsic(prefer_literal=True)(multiply_part)
-
-
 def _plain_multiply(
     ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Any, lda: int,
     b: Any, ldb: int, beta: Any, c: Any, ldc: int, panel: Any, depth: int, rows: int,
 ) -> None:
     _plain_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-
-
-def _plain_share(
-    ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Any, lda: int,
-    b: Any, ldb: int, beta: Any, c: Any, ldc: int, panel: Any, depth: int, rows: int,
-    by: int, me: int, team: int,
-) -> None:
-    if me == 0:
-        _plain_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 # fmt: on
 
 
-PLAIN |= {"multiply": _plain_multiply, "multiply_part": _plain_share}
+PLAIN |= {"multiply": _plain_multiply}
 multiply = _plain_multiply if JIT_OFF else multiplier(HOST)
-multiply_part = _plain_share if JIT_OFF else part_multiplier(HOST)
 
 
 # Note [Multiply]
@@ -181,6 +155,5 @@ multiply_part = _plain_share if JIT_OFF else part_multiplier(HOST)
 # does: see Note [Products]. Flags, strides, depth and rows are literal; so are sizes, where they
 # are known, and factors, where they are 0 or 1. `depth`, if it is not 0: panels of B are copied to
 # `panel`, so deep at a time, their rows side by side. `rows`, if it is not 0, with depth: so many
-# rows of A are copied behind them. multiply_part(..., by, me, team) does the share of thread `me`
-# of `team`: of the rows if `by` is 0, of the columns if it is 1; each thread has its own panel.
+# rows of A are copied behind them.
 # Equal calls share one function, in all programs: see Note [Objects].
