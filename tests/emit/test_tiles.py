@@ -15,8 +15,7 @@ if prelude.JIT_OFF:
     pytest.skip("there is nothing compiled to compare with", allow_module_level=True)
 
 from graphc.emit.prelude import orders
-from graphc.emit.prelude.cuts import Machine, most_rows, unchanged
-from graphc.emit.prelude.jit import constant, llvm
+from graphc.emit.prelude.cuts import Machine, most_rows
 from graphc.plan.products import room
 
 NARROW = Machine(16, 16)
@@ -79,11 +78,11 @@ def call(number, case, kind):
     return f"multiply({head}, at_f{kind}(w, {start}), {case.depth}, {case.rows})"
 
 
-def compiled(cases, kind, machine=None, finish=unchanged):
+def compiled(cases, kind, machine=None):
     """f(memory, places, sizes), which makes all products; plain without a machine."""
     scope = {**(vars(prelude) if machine else prelude.PLAIN)}
     if machine:
-        scope["multiply"] = orders.multiplier(machine, finish)
+        scope["multiply"] = orders.multiplier(machine)
     lines = ["@njit(**FLAGS)", "def f(memory, places, sizes):"]
     lines += ["    w, o, z = ptr(memory), ptr(places), ptr(sizes)"]
     lines += [f"    {call(n, case, kind)}" for n, case in enumerate(cases)]
@@ -192,20 +191,6 @@ def test_nan_and_infinity_reach_the_rows_that_they_are_in():
     assert [r for r in range(7) if np.isnan(c[r]).all()] == [2]
     assert np.isfinite(np.delete(c, [2, 5], axis=0)).all()
     assert (c[5] == np.inf).all()
-
-
-def relu(b, registers, rows, columns):
-    """A finish: what is below zero is stored as zero."""
-    return [[llvm("maximum")(b, v, constant(v.type, 0.0)) for v in row] for row in registers]
-
-
-def test_a_finish_sees_every_element_before_it_is_stored():
-    case = Case(20, 19, 11, late="m", beta=1)
-    desk, function = Desk([case], 32), compiled([case], 32, orders.HOST, finish=relu)
-    a, b, c = desk.matrices(0, desk.memory)
-    wanted = np.maximum(a @ b + c, 0)
-    function(desk.memory, np.array(desk.places), desk.sizes)
-    np.testing.assert_allclose(c, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_equal_calls_share_a_function():

@@ -149,13 +149,12 @@ def _expected(b: Builder, p: Product, rows: Rows, columns: list[Size]) -> None:
 def _finished(
     b: Builder, p: Product, block: Block, grid: Grid, rows: Rows, columns: list[Size]
 ) -> None:
-    """Store a tile's sums: with beta C at first, then added to C; see Note [Finish]."""
+    """Store a tile's sums: with beta C at first, then added to C."""
     index = [rows.at(b, r) for r in range(rows.height)]
     places = [[p.c.at(b, i, j) for j in columns] for i in index]
     grid = _each(grid, lambda v: v if same(p.alpha, 1) else b.fmul(v, _spread(b, p.alpha, v)))
     if block.first is True:
-        total = _onto(b, p, grid, places, p.beta)
-        _stored(b, p, p.order.finish(b, total, index, columns), places)
+        _stored(b, p, _onto(b, p, grid, places, p.beta), places)
         return
     with b.if_else(block.first) as (start, more):
         with start:
@@ -219,12 +218,3 @@ def _packed_rows(b: Builder, p: Product, block: Block, row: Size, count: Size) -
 def _pack(b: Builder, p: Product, block: Block, kind: Panels, j: Size) -> None:
     """Copy a panel of B, its vectors one behind the other, row by row."""
     in_vectors(b, block.b.part(b, 0, j), kind.offsets, p.panel, block.depth, kind.lanes)
-
-
-# Note [Finish]
-#
-# `finish` of an order sees the registers of a tile once they hold what C is to be, with the index
-# of each row and of each vector's first column, and gives the registers that are stored: the place
-# for a bias, an activation, its mask. It may be run twice for an element, so it gives the same for
-# the same, and loads all that it needs before anything of the tile is stored. What is
-# cut along the depth is not finished.

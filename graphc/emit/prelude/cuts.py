@@ -11,7 +11,7 @@ import llvmlite.binding as binding
 from llvmlite import ir
 
 from .jit import Builder, Value
-from .tiles import Grid, Matrix, Size, each, minus, plus, smaller, times, whole
+from .tiles import Matrix, Size, each, minus, plus, smaller, times, whole
 
 DOTTED = 3, 4
 """Rows and columns of a tile with lanes along the depth; a single row has twice the columns."""
@@ -35,14 +35,6 @@ def host() -> Machine:
     return Machine(32, 16) if has.get("avx") else Machine(16, 32 if has.get("neon") else 16)
 
 
-Finish = Callable[[Builder, Grid, list[Size], list[Size]], Grid]
-
-
-def unchanged(b: Builder, registers: Grid, rows: list[Size], columns: list[Size]) -> Grid:
-    """The elements of C from these rows and columns on, as they are to be stored."""
-    return registers
-
-
 class Order(NamedTuple):
     """All that is known of a product when its code is built; None is for what comes at run time."""
 
@@ -60,14 +52,13 @@ class Order(NamedTuple):
     rows: int = 0  # so many rows of A are packed
     double: bool = False
     machine: Machine = Machine(32, 16)
-    finish: Finish = unchanged
 
     @property
     def name(self) -> str:
         """A name for the function, the same for the same order."""
-        numbers = *self[:-2], *self.machine
+        numbers = *self[:-1], *self.machine
         words = ("x" if n is None else str(int(n)) for n in numbers)
-        return ".".join(["multiply", *words, self.finish.__name__])
+        return ".".join(["multiply", *words])
 
     @property
     def element(self) -> Any:

@@ -12,7 +12,7 @@ from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 from .blocks import multiply_into
-from .cuts import Finish, Machine, Order, Product, host, unchanged
+from .cuts import Machine, Order, Product, host
 from .jit import JIT_OFF, PLAIN, Builder, Plain, Rule, Type, Value
 from .objects import shared
 from .products import _plain_gemm
@@ -124,14 +124,14 @@ def _taken(kinds: tuple[Type, ...], order: Order) -> tuple[Type, ...]:
 
 
 # fmt: off
-def multiplier(machine: Machine, finish: Finish = unchanged) -> Plain:
-    """The intrinsic multiply for a machine; see Note [Multiply] and Note [Finish]."""
+def multiplier(machine: Machine) -> Plain:
+    """The intrinsic multiply for a machine; see Note [Multiply]."""
     def multiply(
         typing: Any, ta: Type, tb: Type, m: Type, n: Type, k: Type, alpha: Type, a: Type, lda: Type,
         b: Type, ldb: Type, beta: Type, c: Type, ldc: Type, panel: Type, depth: Type, rows: Type,
     ) -> Rule:
         kinds = (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, panel, depth, rows)
-        order = _order(kinds, machine=machine, finish=finish)
+        order = _order(kinds, machine=machine)
         return types.void(*_taken(kinds, order)), _called(order)
 
     return intrinsic(prefer_literal=True)(multiply)

@@ -98,12 +98,14 @@ def _while(b: Builder, holds: Any) -> Iterator[Value]:
     b.position_at_end(after)
 
 
-def _wait(b: Builder, team: Value, at: int, old: Value, sleeps: bool = False) -> None:
-    """Wait until a word is no longer `old`; first awake, then letting others run."""
+def _wait(b: Builder, team: Value, at: int, old: Value, patience: int = 0) -> None:
+    """Wait until a word is no longer `old`: awake, now and then letting others run; after so many
+    pauses asleep, if any are given.
+    """
     with _while(b, lambda _: b.icmp_signed("==", _read(b, team, at), old)) as turn:
         _rest(b, team, turn)
-        if sleeps:
-            tired = b.icmp_signed(">", turn, ir.Constant(I64, PATIENCE))
+        if patience:
+            tired = b.icmp_signed(">", turn, ir.Constant(I64, patience))
             with b.if_then(tired, likely=False):
                 _sleep(b, team, at, old)
 
@@ -153,8 +155,9 @@ def _meet(b: Builder, team: Value) -> None:
             with then:
                 _write(b, team, ARRIVED, ir.Constant(I64, 0))
                 _write(b, team, ROUND, b.add(old, one))
+                _wake(b, team, ROUND)
             with otherwise:
-                _wait(b, team, ROUND, old)
+                _wait(b, team, ROUND, old, 4 * PATIENCE)
 
 
 @define(lambda team, me: None)
@@ -322,7 +325,7 @@ def _served(b: Builder, team: Value, me: Value) -> None:
     last = alloca_once_value(b, ir.Constant(I64, 0))
     ended = alloca_once_value(b, ir.Constant(ir.IntType(1), 0))
     with _while(b, lambda _: b.not_(b.load(ended))):
-        _wait(b, team, JOB, b.load(last), sleeps=True)
+        _wait(b, team, JOB, b.load(last), PATIENCE)
         b.store(b.add(b.load(last), ir.Constant(I64, 1)), last)
         nothing = b.icmp_signed("==", _read(b, team, FUNCTION), ir.Constant(I64, 0))
         b.store(nothing, ended)
@@ -391,7 +394,8 @@ def give_back(typing: Any, team: Type, me: Type, n: Type, value: Type) -> Rule:
 #
 # A waiting thread looks at one word, pausing between looks, and now and then offers the core to
 # others: every 30 us, or at once where there are more threads than cores. A worker without work
-# goes to sleep on the word that counts jobs, which costs the next call some 100 us. Every wait is
-# for a change: a word is read before the thread says that it has arrived, so a change cannot be
-# missed. Totals of one number use lines in turn, sixteen of them: a line may be written again once
-# everybody has met after reading it, so two lines in turn are enough.
+# goes to sleep on the word that counts jobs, which costs the next call some 100 us. One that waits
+# for others within a job does so later: then one of them has lost its core to another program, and
+# may have this one's. Every wait is for a change: a word is read before the thread says that it has
+# arrived, so a change cannot be missed. Totals of one number use lines in turn, sixteen of them: a
+# line may be written again once everybody has met after reading it, so two in turn are enough.
