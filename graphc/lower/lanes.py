@@ -6,7 +6,7 @@ turn. What the loop adds up is added up lane by lane, and over the lanes behind 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
 from graphc.expr import Binary, Call, Expr, Item, Name, Number, Unary, text
@@ -23,10 +23,13 @@ SHORTEST = 4
 LONG = 50
 """A stored value of more characters gets a line of its own."""
 
-LONG_SUM = 64
-"""Sums of so many elements are worth two registers at a time."""
+LONG_LOOP = 64
+"""Loops over so many elements are worth two registers at a time, where these wait less."""
 
 MOST_LANES = 16
+
+LATE = frozenset(("expm1", "tanh", "sigmoid", "softplus", "erf", "gelu"))
+"""Functions of many steps, each of which waits for the one before."""
 
 Fresh = Callable[[str], str]
 
@@ -103,15 +106,28 @@ class _Lanes:
         if not sizes:
             raise Refused
         lanes = self.nbytes // max(4, min(sizes))
-        return min(2 * lanes, MOST_LANES) if self._only_adds_up() else lanes
+        return min(2 * lanes, MOST_LANES) if self._waits(lanes) else lanes
 
-    def _only_adds_up(self) -> bool:
-        """Whether a long loop stores nothing: then two registers at a time, each with sums of its
-        own, wait less for each other.
+    def _waits(self, lanes: int) -> bool:
+        """Whether two registers at a time, which do not wait for each other, are faster: in a
+        long loop that only adds up, or that computes functions and comes out even as well.
         """
         hi = self.loop.hi
-        long = not isinstance(hi, Number) or hi.value >= LONG_SUM
-        return long and not any(writes for _, writes in self._items())
+        if isinstance(hi, Number) and hi.value < LONG_LOOP:
+            return False
+        sums = not any(writes for _, writes in self._items())
+        return sums or (self._calls(LATE) and self._even(2 * lanes) >= self._even(lanes))
+
+    def _calls(self, functions: Container[str]) -> bool:
+        inner = (part for s in self.loop.body for e in exprs(s) for part in everything(e))
+        return any(isinstance(part, Call) and part.function in functions for part in inner)
+
+    def _even(self, lanes: int) -> bool:
+        """Whether the last register is full as well."""
+        hi = self.loop.hi
+        factor = hi if isinstance(hi, Number) else getattr(hi, "right", None)
+        whole = isinstance(factor, Number) and getattr(hi, "op", "*") == "*"
+        return whole and factor.value % lanes == 0  # type: ignore[union-attr]
 
     def _memory(self, item: Item) -> str:
         return self.scope.memory.get(item.buffer, item.buffer)
@@ -154,12 +170,7 @@ class _Lanes:
 
     def lanes_left(self) -> Expr | None:
         """How many elements are left at a turn, or None where the last register is full as well."""
-        hi = self.loop.hi
-        factor = hi if isinstance(hi, Number) else getattr(hi, "right", None)
-        whole = isinstance(factor, Number) and getattr(hi, "op", "*") == "*"
-        if whole and factor.value % self.lanes == 0:  # type: ignore[union-attr]
-            return None
-        return Binary("-", hi, Name(self.j))
+        return None if self._even(self.lanes) else Binary("-", self.loop.hi, Name(self.j))
 
     def _statement(self, stmt: Stmt) -> list[Stmt]:
         self.tag = stmt.tag  # type: ignore[union-attr]

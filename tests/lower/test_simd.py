@@ -100,6 +100,13 @@ def test_sums_grow_lane_by_lane():
     assert source(total.expr) == "sum_lanes(s_lanes)"
 
 
+def test_functions_are_computed_two_registers_at_a_time_where_the_last_ones_are_as_full():
+    smooth = Store(item("y", i), Call("tanh", (item("x", i),)))
+    steps = {n: run(smooth, hi=n)[0].step for n in (32, 64, 72, 100)}
+    assert steps == {32: 8, 64: 16, 72: 8, 100: 16}
+    assert run(Store(item("y", i), item("x", i)))[0].step == 8
+
+
 SIZES = (0, 1, 3, 4, 7, 8, 9, 16, 31, 100)
 
 

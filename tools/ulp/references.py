@@ -40,7 +40,7 @@ SINGLE: dict[str, Reference] = {
     "tan": lambda x: math.tan(x),
     "tanh": lambda x: math.tanh(x),
     "sigmoid": _sigmoid,
-    "softplus": lambda x: (x if x > 0 else 0.0 * x) + math.log1p(math.exp(-abs(x))),
+    "softplus": lambda x: (0.0 if x <= 0 else x) + math.log1p(math.exp(-abs(x))),
     "erf": lambda x: math.erf(x),
     "gelu": lambda x: x * math.erfc(-x * math.sqrt(0.5)) / 2,
     "sqrt": lambda x: math.sqrt(x),

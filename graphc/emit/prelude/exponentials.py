@@ -7,6 +7,7 @@ least normal number count in full.
 # mypy: allow-untyped-calls
 
 import math
+from collections.abc import Sequence
 
 from .formula import (
     Real,
@@ -30,6 +31,7 @@ from .series import (
     EXP_ENDS,
     EXPM1_FLAT,
     FORMAT,
+    LOG1P_SINGLE,
     LOG2,
     LOG_DOUBLE,
     LOG_SINGLE,
@@ -70,27 +72,28 @@ def _grown(r: Real) -> Real:
     return fused(r * r, _curved(r), r)
 
 
-def _root_of_two(f: Real) -> Real:
+def _root_of_two(f: Real, series: Sequence[float] | None = None) -> Real:
     """2^f for |f| < 1/2."""
-    return fused(f, polynomial(f, EXP2[f.width]), 1.0)
+    return fused(f, polynomial(f, series or EXP2[f.width]), 1.0)
 
 
-def parts_of_power(x: Real) -> tuple[Real, Real]:
+def parts_of_power(x: Real, series: Sequence[float] | None = None) -> tuple[Real, Real]:
     """2^x as 2^f and 2^n, where it is a normal number."""
     n, exponent = turns(x, 1.0, FORMAT[x.width].bias)
-    return _root_of_two(x - n), power_of_two(exponent)
+    return _root_of_two(x - n, series), power_of_two(exponent)
 
 
-def _scaled(y: Real, twice: Real) -> Real:
-    """y 2^n from n + 2 bias, in two steps: the first one is exact, the second one may round."""
+def _halves(twice: Real) -> tuple[Real, Real]:
+    """2^n as a product of two normal numbers, from n + 2 bias."""
     half = twice >> 1
-    return y * power_of_two(half) * power_of_two(twice - half)
+    return power_of_two(half), power_of_two(twice - half)
 
 
 def _exp(x: Real) -> Real:
     """e^x from where it is 0 to where it is infinite."""
     n, twice = turns(x, 1 / math.log(2), 2 * FORMAT[x.width].bias)
-    return _scaled(_grown(_rest(x, n)) + 1.0, twice)
+    first, second = _halves(twice)
+    return fused(_grown(_rest(x, n)), first, first) * second
 
 
 def exp_build(b: Builder, v: Value) -> Value:
@@ -106,7 +109,8 @@ def exp2_build(b: Builder, v: Value) -> Value:
     low, high = EXP2_ENDS[x.width]
     x = at_least(at_most(x, high), low)
     n, twice = turns(x, 1.0, 2 * FORMAT[x.width].bias)
-    return _scaled(_root_of_two(x - n), twice).v
+    first, second = _halves(twice)
+    return (_root_of_two(x - n) * first * second).v
 
 
 def expm1_build(b: Builder, v: Value) -> Value:
@@ -194,31 +198,40 @@ def _decay(x: Real) -> Real:
 
 
 def sigmoid_build(b: Builder, v: Value) -> Value:
-    """1 / (1 + exp(-x)), both sides times 2^-h, with h half the n of exp: neither overflows."""
+    """1 / (1 + exp(-x)), both sides times 2^-shift: nothing overflows or is below normal."""
     x = Real(b, v)
-    low, bias = EXP_ENDS[x.width][0], FORMAT[x.width].bias
-    size = -at_least(at_most(x, -low), low)
-    n, twice = turns(size, 1 / math.log(2), 2 * bias)
-    half = twice >> 1
-    above, up = power_of_two(-half + 2 * bias), power_of_two(twice - half)
-    return (above / (fused(_grown(_rest(size, n)), up, above) + up)).v
+    bias, least = FORMAT[x.width].bias, EXP_ENDS[x.width][0]
+    shift = bias // 2
+    size = at_least(at_most(-x, -least), EXPM1_FLAT[x.width])
+    n, exponent = turns(size, 1 / math.log(2), bias - shift)
+    one, power = 2.0**-shift, power_of_two(exponent)
+    return (one / (fused(_grown(_rest(size, n)), power, one) + power)).v
 
 
 def softplus_build(b: Builder, v: Value) -> Value:
     """max(x, 0) + log(1 + z) with z = exp(-|x|)."""
     x = Real(b, v)
     z = _decay(x)
-    halved = z > math.sqrt(2) - 1
-    f = halved.pick((z - 1.0) * 0.5, z)
-    return (at_least(x, 0.0) + _logarithm(f, halved.pick(x.of(1.0), 0.0))).v
+    return (at_least(x, 0.0) + (_softened if x.width == 32 else _halved)(z)).v
+
+
+def _softened(z: Real) -> Real:
+    """log(1 + z) for z from 0 to 1."""
+    return fused(z * z, polynomial(z, LOG1P_SINGLE), z)
+
+
+def _halved(z: Real) -> Real:
+    """log(1 + z) for z from 0 to 1, by (1 + z) / 2 where that is nearer to 1."""
+    near = z > math.sqrt(2) - 1
+    return _logarithm(near.pick((z - 1.0) * 0.5, z), near.pick(z.of(1.0), 0.0))
 
 
 def tanh_build(b: Builder, v: Value) -> Value:
     """From tanh(h) by the theorem of addition, with |x| = h + n log(2): see Note [Tanh]."""
     x = Real(b, v)
     size = at_most(absolute_of(x), TANH_FLAT[x.width])
-    n, root = turns(size - 0.22, 1 / math.log(2), (FORMAT[x.width].bias - 1) // 2)
-    h = _rest(size, n)
+    n, root = turns(size - 0.203, 1 / math.log(2), (FORMAT[x.width].bias - 1) // 2)
+    h = fused(n, -math.log(2), size) if x.width == 32 else _rest(size, n)
     square = h * h
     t = fused(h * square, polynomial(square, TANH[x.width]), h)
     half = power_of_two(root << 1)  # of 4^n
@@ -236,10 +249,10 @@ def _erf(x: Real) -> Real:
 
 
 def _erf_single(size: Real) -> Real:
-    near, logarithm = ERF_SINGLE
-    factor, power = parts_of_power(polynomial(size, logarithm))
+    near, logarithm, series = ERF_SINGLE
+    factor, power = parts_of_power(polynomial(size, logarithm), series)
     close = fused(size, polynomial(size * size, near), size)
-    return (size < 0.92).pick(close, fused(-factor, power, 1.0))
+    return (size < 0.96).pick(close, fused(-factor, power, 1.0))
 
 
 def _erf_double(size: Real) -> Real:
@@ -285,5 +298,5 @@ def reciprocal_build(b: Builder, v: Value) -> Value:
 # With e^(2|x|) = 4^n e^(2h) and t = tanh(h),
 #     tanh|x| = 1 - 2 (1 - t) / ((4^n + 1) + (4^n - 1) t),
 # and t itself for n = 0, which the same quotient gives with 0 for 1. For tanh|x| < 1/2 this would
-# lose a bit, so n is 0 up to |x| = 0.56. A single quotient of polynomials, as elsewhere, is wrong
+# lose a bit, so n is 0 up to |x| = 0.55. A single quotient of polynomials, as elsewhere, is wrong
 # by five units in the last place.

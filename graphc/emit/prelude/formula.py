@@ -17,6 +17,9 @@ EXACT = ("afn",)
 FLOAT_OF = {32: ir.FloatType(), 64: ir.DoubleType()}
 WIDTH_OF = {kind: width for width, kind in FLOAT_OF.items()}
 
+SHORT = 4
+"""Longer polynomials are polynomials of x^2 over pairs, which do not wait for each other."""
+
 Operand = Union["Real", float]
 
 
@@ -197,26 +200,24 @@ def with_sign_of(x: Real, y: Real) -> Real:
     return (x.bits | y.sign).float
 
 
-def polynomial(x: Real, coefficients: Sequence[float]) -> Real:
+def polynomial(x: Real, coefficients: Sequence[Operand]) -> Real:
     """The polynomial whose constant coefficient stands first."""
-    return (_horner if len(coefficients) < 9 else _estrin)(x, coefficients)
+    if len(coefficients) <= SHORT:
+        return _horner(x, coefficients)
+    starts = range(0, len(coefficients), 2)
+    return polynomial(x * x, [_pair(x, *coefficients[n : n + 2]) for n in starts])
 
 
-def _horner(x: Real, coefficients: Sequence[float]) -> Real:
+def _pair(x: Real, first: Operand, second: Operand | None = None) -> Operand:
+    return first if second is None else fused(x, second, first)
+
+
+def _horner(x: Real, coefficients: Sequence[Operand]) -> Real:
     """A term behind the other, with the fewest operations."""
     total = x.of(coefficients[-1])
     for each in reversed(coefficients[:-1]):
         total = fused(total, x, each)
     return total
-
-
-def _estrin(x: Real, coefficients: Sequence[Operand]) -> Real:
-    """By pairs, which do not wait for each other."""
-    pairs: list[Operand] = [
-        fused(x, pair[1], pair[0]) if len(pair) == 2 else pair[0]
-        for pair in (coefficients[n : n + 2] for n in range(0, len(coefficients), 2))
-    ]
-    return _estrin(x * x, pairs) if len(pairs) > 1 else x.of(pairs[0])
 
 
 # What is left to the C library
