@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from graphc.expr import Binary, Call, Expr, Name, Number
 from graphc.kernel import If, Loop, Run, Stmt
+from graphc.lower.blocks import within
 from graphc.lower.parts import everything, exprs
 
 WORTH = 4000
@@ -15,8 +16,8 @@ WORTH = 4000
 def operations(stmt: Stmt, capacity: Mapping[str, int]) -> int:
     """Roughly how many operations a statement takes; a register's counts as one."""
     if isinstance(stmt, Loop):
-        turns = max(1, value(stmt.hi, capacity) // stmt.step)
-        return turns * sum(operations(s, capacity) for s in stmt.body)
+        turns, inside = max(1, value(stmt.hi, capacity) // stmt.step), within(stmt, capacity)
+        return turns * sum(operations(s, inside) for s in stmt.body)
     if isinstance(stmt, If):
         return sum(operations(s, capacity) for s in stmt.body)
     if isinstance(stmt, Run) and stmt.call.function in PRODUCTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from graphc.expr import Binary, Call, Expr, Item, Name, Number
@@ -10,6 +10,7 @@ from graphc.kernel import If, Let, Loop, Stmt, While
 from graphc.lower.parts import mapped, rebuilt
 
 ME, ZERO = Name("me"), Number(0, "i64")
+FIRST = Binary("==", ME, ZERO)
 
 
 def number(e: Expr) -> int:
@@ -28,7 +29,7 @@ def shifted(pointer: Expr, by: Name, stride: int) -> Expr:
 
 def alone(stmt: Stmt) -> If:
     """A statement for thread 0 only."""
-    return If(Binary("==", ME, ZERO), (stmt,))
+    return If(FIRST, (stmt,))
 
 
 def grouped(lines: list[Stmt]) -> list[Stmt]:
@@ -41,6 +42,15 @@ def grouped(lines: list[Stmt]) -> list[Stmt]:
         else:
             found.append(line)
     return found
+
+
+def apart(lines: Iterable[Stmt]) -> Iterator[Stmt]:
+    """The lines with a condition of its own for each that thread 0 runs."""
+    for line in lines:
+        if isinstance(line, If) and line.condition == FIRST:
+            yield from map(alone, line.body)
+        else:
+            yield line
 
 
 def ending(stmt: Stmt, whole: Expr, end: Expr) -> Stmt:

@@ -251,8 +251,9 @@ def marked(run: Iterable[Line]) -> Tag:
 
 
 def direction(run: Iterable[Line]) -> str:
-    """The sweep that a run belongs to: the one that it mostly is."""
+    """The sweep that a run belongs to: the one that it mostly is; updates are a part of it."""
     found = [t.direction for t in tags(run)]
+    found = [d for d in found if d != "update"] or found
     return max(("forward", "backward", "update"), key=found.count)
 
 

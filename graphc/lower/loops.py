@@ -9,6 +9,7 @@ from collections.abc import Callable
 from graphc.expr import Binary, Call, Expr, Item, Name, Number, text
 from graphc.graph import Node
 from graphc.kernel import Add, Kernel, Let, Loop, Param, Place, Remark, Return, Run, Stmt, Store
+from graphc.lower.blocks import by_blocks
 from graphc.lower.opaque import OPAQUE, accumulate
 from graphc.lower.page import Labels, Page
 from graphc.lower.sink import sunk
@@ -32,6 +33,7 @@ class _Writer(Page):
     def __init__(self, plan: Plan, part: Part, labels: Labels) -> None:
         super().__init__(plan, part, labels)
         self.later = _readers_left(part)
+        self.rows: tuple[Name, Name] | None = None
 
     def kernel(self) -> Kernel:
         """Arguments, places, loops, results."""
@@ -89,9 +91,15 @@ class _Writer(Page):
     def _loop(self, loop: fuse.Loop, depth: int) -> None:
         body = self.block(loop.block, depth + 1)
         hi = extent(loop.extent, self.sizes)
-        self.lines.append(Loop(LETTERS[depth], Number(0, "i64"), hi, 1, tuple(body)))
+        written = Loop(LETTERS[depth], Number(0, "i64"), hi, 1, tuple(body))
+        self.lines.append(self._by_blocks(written, loop) if loop.height else written)
         for task in _finished(self.nest, loop, depth):
             self._finish(task)
+
+    def _by_blocks(self, written: Loop, loop: fuse.Loop) -> Loop:
+        self.rows = self.rows or (Name(self.labels.fresh("row")), Name(self.labels.fresh("high")))
+        blocks = {self.labels.ident(n) for n, slot in self.part.slots.items() if slot.rows}
+        return by_blocks(written, loop.height, *self.rows, blocks)
 
     # Leaves
 
@@ -286,9 +294,7 @@ def _accumulator(task: Task) -> str:
 def _finished(nest: fuse.Nest, loop: fuse.Loop, depth: int) -> list[Task]:
     """The reductions into registers whose outermost reduced loop this is."""
     tasks = [
-        leaf.task
-        for leaf, _ in fuse._walk(loop.block, ())
-        if leaf.phase == "body" and leaf.task.folded
+        leaf.task for leaf, _ in fuse.walk(loop.block) if leaf.phase == "body" and leaf.task.folded
     ]
     return [
         t for t in tasks if t.in_register and t.folded[0] == depth and nest.path[t][depth] is loop
@@ -305,12 +311,13 @@ def _readers_left(part: Part) -> dict[Node, list[Task]]:
 
 def _views(writer: _Writer) -> list[Stmt]:
     """The places of the kernel's values, one line a buffer: this is the memory plan."""
-    groups: dict[tuple[str, int, str], list[Node]] = {}
+    groups: dict[tuple[str, int, str, bool], list[Node]] = {}
     for node, slot in writer.part.slots.items():
         if slot.arena in ("feed", "data", "state", "work", "out"):
-            groups.setdefault((slot.arena, slot.offset, node.dtype), []).append(node)
+            key = slot.arena, slot.offset, node.dtype, slot.rows > 0
+            groups.setdefault(key, []).append(node)
     lines: list[Stmt] = []
-    for (arena, offset, dtype), nodes in groups.items():
+    for (arena, offset, dtype, _), nodes in groups.items():
         names = [writer.labels.ident(n) for n in nodes]
         lines.append(_view(arena, offset, dtype, tuple(dict.fromkeys(names)), nodes[0], writer))
     return lines
@@ -322,14 +329,15 @@ def _view(
     place = Call(f"at_{dtype}", (Name(arena), Number(offset, "i64")))
     slot = writer.part.slots[node]
     long = [extent(d, writer.sizes) for d in node.shape if d != 1][slot.depth :]
+    long = [Number(slot.rows, "i64"), *long[1:]] if slot.rows else long
     shape = f"[{','.join(map(text, long))}]" if long else ""
-    return Let(names, place, None, f"{dtype}{shape}")
+    return Let(names, place, None, f"{dtype}{shape}" + ", a block of rows" * (slot.rows > 0))
 
 
 def _places(writer: _Writer) -> dict[str, Place]:
     """The memory of each buffer, by the name it has in the kernel."""
     return {
-        writer.labels.ident(n): Place(s.arena, s.offset, s.nbytes, n.dtype, s.depth > 0)
+        writer.labels.ident(n): Place(s.arena, s.offset, s.nbytes, n.dtype, s.own)
         for n, s in writer.part.slots.items()
         if s.arena not in ("", "arg")
     }
@@ -342,7 +350,7 @@ def sectioned(lines: list[Stmt]) -> list[Stmt]:
     """The lines with a remark before those that only carry gradients back, and before those that
     only update.
     """
-    found = [directions(line) for line in lines]
+    found = [d if "update" not in (d := directions(line)) else {"update"} for line in lines]
     cuts = {}
     for direction, earlier in (("backward", {"forward"}), ("update", {"forward", "backward"})):
         last = max((i for i, d in enumerate(found) if d & earlier), default=-1)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from graphc.expr import Call, Name, Number
 from graphc.kernel import Kernel, Let, Loop, Remark, Return, Run, Stmt, While
 from graphc.lower.cost import PRODUCTS
+from graphc.lower.edits import apart, grouped
 from graphc.lower.family import Family, Line, View, pattern, title, told
 from graphc.lower.holes import NUMBER, READ, WRITE, Hole, skeleton
 from graphc.lower.repeats import Repeat, repeats
@@ -63,7 +64,7 @@ class Reader:
         known = {p.name for p in kernel.params}
         bases = set(known)
         keys: dict[Stmt, int] = {}
-        for stmt in kernel.body:
+        for stmt in apart(kernel.body):
             if isinstance(stmt, Let) and (view := _view(stmt, bases)):
                 reader.head.append(stmt)
                 reader.views.update(dict.fromkeys(stmt.names, view))
@@ -80,7 +81,8 @@ class Reader:
         """The kernel with other lines, and the views that they still need."""
         used = {str(h.filling) for s in stmts for h in skeleton(s)[1] if h.mode == READ}
         head = [replace(s, names=tuple(n for n in s.names if n in used)) for s in self.head]
-        return replace(self.kernel, body=(*(s for s in head if s.names), *stmts))
+        body = [*(s for s in head if s.names), *stmts]
+        return replace(self.kernel, body=tuple(grouped(body)))
 
 
 def _view(stmt: Let, bases: set[str]) -> View | None:
@@ -225,7 +227,8 @@ class _Outliner:
             )
             self.places[starts[first]] = starts[last - 1] + len(family.runs[0]), call
         doc = f"Stages {told(family.model)}; {len(starts) - 1} times more with other values."
-        return family.function(name, doc, numbers)
+        function = family.function(name, doc, numbers)
+        return replace(function, body=tuple(grouped(list(function.body))))
 
     def _stmts(self) -> Iterator[Stmt]:
         at = 0

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from graphc.expr import Binary, Call, Expr, Name, Number
 from graphc.kernel import (
     Add,
-    If,
     Kernel,
     Let,
     Loop,
@@ -25,11 +24,13 @@ from graphc.kernel import (
     Stmt,
     Store,
 )
+from graphc.lower.blocks import counted, until
 from graphc.lower.cost import PRODUCTS, is_large, operations, value
 from graphc.lower.edits import ME, ZERO, alone, ending, grouped, number, renamed, shifted
 from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
 from graphc.lower.parts import mapped, rebuilt
 from graphc.lower.reductions import TOTALS, is_register, joiner, register_of
+from graphc.lower.sums import Sums
 from graphc.lower.touch import Touch, flat, touches
 from graphc.plan.align import aligned
 from graphc.plan.products import shared
@@ -85,12 +86,17 @@ class _Spreader:
     own: int = 0
     slots: int = 0
 
+    def __post_init__(self) -> None:
+        self.sums = Sums(self.kernel.places)
+
     def team(self) -> Team:
         """The whole kernel."""
         for stmt in self.kernel.body:
+            if not isinstance(stmt, Loop):
+                self._clear(self.sums.cleared_for(stmt))
             STATEMENTS.get(type(stmt), _Spreader._scalar)(self, stmt)
         if not isinstance(self.kernel.body[-1], Return):
-            self._wait()
+            self._end()
         params = (Param("me", "size", "i64"), Param("team", "array", "i64", 1), *self._params())
         body = grouped([*self._head(), *self.lines])
         return Team(replace(self.kernel, params=params, body=tuple(body)), aligned(self.own))
@@ -123,14 +129,29 @@ class _Spreader:
             for t, factor in found
             if t.buffer in self.kernel.places
         ]
+        if self.sums.are_due(touched):
+            self._wait()
         if any(clash(old, new) for new in touched for old in self.pending):
             self._wait()
         self.pending += touched
 
     def _wait(self) -> None:
-        if self.pending:
-            self.lines.append(BARRIER)
-            self.pending.clear()
+        """All threads arrive; then sums may be added up."""
+        self.lines.append(BARRIER)
+        self.pending.clear()
+        for touched, line in self.sums.added_up():
+            self.pending.append(touched)
+            self.lines.append(line)
+
+    def _end(self) -> None:
+        self._clear(self.sums.fills.values())
+        while self.pending or self.sums.due:
+            self._wait()
+
+    def _clear(self, fills: Iterable[Run]) -> None:
+        for fill in fills:
+            self._touch_all(fill, ONE)
+            self.lines.append(alone(fill))
 
     def _touch_all(self, stmt: Stmt, share: Share) -> None:
         self._meet(((t, None) for t in touches(stmt)), share)
@@ -176,13 +197,13 @@ class _Spreader:
         self.lines.append(alone(stmt))
 
     def _return(self, stmt: Return) -> None:
-        self._wait()
+        self._end()
         self.lines.append(stmt)
 
     def _run(self, stmt: Run) -> None:
         if stmt.call.function in PRODUCTS and is_large(stmt, self.capacity):
             self._product(stmt)
-        else:
+        elif not self.sums.holds(stmt):
             self._touch_all(stmt, ONE)
             self.lines.append(alone(stmt))
 
@@ -243,6 +264,7 @@ class _Spreader:
         """A loop that is not shared: by one thread if it stores, by all if it does not."""
         leaves = any(isinstance(s, Return) for s in flat(stmt.body))
         stores = any(t.writes and not self._is_own(t.buffer) for t in touches(stmt)) and not leaves
+        self._clear(self.sums.cleared_for(stmt))
         self._touch_all(stmt, ONE if stores else ALL)
         self.lines.append(alone(stmt) if stores else stmt)
         for name in scalars if stores else ():
@@ -276,24 +298,16 @@ class _Spreader:
             if not any(t.writes for t in found):
                 continue
             factors = {t.factor(stmt.index) for t in found}
-            if factors == {0} and all(t.adds for t in found) and self._cleared(found[0].buffer):
+            if factors == {0} and all(t.adds for t in found) and found[0].buffer in self.sums.fills:
                 sums.append(found[0].buffer)
             elif len(factors) > 1 or factors & {None, 0}:
                 return None
         return sums
 
-    def _cleared(self, buffer: str) -> Run | None:
-        """The last line that touched a buffer, where that set all of it to zero."""
-        line = next(
-            (s for s in reversed(self.lines) if any(t.buffer == buffer for t in touches(s))), None
-        )
-        inner = line.body[0] if isinstance(line, If) and len(line.body) == 1 else None
-        fills = isinstance(inner, Run) and inner.call.function == "fill"
-        return inner if fills and line == alone(inner) else None  # type: ignore[arg-type, return-value]
-
     def _split(self, stmt: Loop, sums: list[str], scalars: Mapping[str, str]) -> None:
         shared = self._bounds_of(stmt)
         share, lo, hi, scale = shared
+        self._clear(self.sums.cleared_for(stmt, but=sums))
         mine = {buffer: self._own_sum(buffer) for buffer in sums}
         names = {buffer: own for buffer, (own, _) in mine.items()}
         body = tuple(renamed(s, names) for s in stmt.body)
@@ -301,6 +315,8 @@ class _Spreader:
         factors = [t.factor(stmt.index) for t in found]
         scaled = [None if f is None else f * scale for f in factors]
         self._meet(zip(found, scaled, strict=True), share)
+        if counted(stmt):
+            body = until(replace(stmt, body=body), hi)
         body = tuple(ending(s, stmt.hi, hi) for s in body)
         self.lines.append(Loop(stmt.index, lo, hi, stmt.step, body))
         for name, op in scalars.items():
@@ -308,12 +324,13 @@ class _Spreader:
             if not is_register(self.starts[name]):
                 self._total_of(name, Name(name))
         for buffer, (own, count) in mine.items():
-            self._add_up(buffer, own, count)
+            args = TEAM, ME, Name(buffer), Name(own), Name("own"), count
+            self.sums.due[buffer] = Run(Call("add_up", args))
 
     def _bounds_of(self, stmt: Loop) -> tuple[Share, Expr, Expr, int]:
         """A loop's share with its bounds, and how many turns it takes an element of the extent."""
         hi, step = stmt.hi, stmt.step
-        if step == 1:
+        if step == 1 or counted(stmt):
             return *self._shared(hi, 1), 1
         width = hi.right if isinstance(hi, Binary) and hi.op == "*" else None
         if isinstance(width, Number):
@@ -330,20 +347,10 @@ class _Spreader:
             Let((name,), Call(f"at_{place.dtype}", (MINE, Number(self.own, "i64"))), None, RESULT)
         )
         self.own += aligned(place.nbytes)
-        clear = self._cleared(buffer)
-        assert clear is not None
-        self.lines.remove(alone(clear))
+        clear = self.sums.fills.pop(buffer)
         start = Call("fill", (Name(name), *clear.call.args[1:]))
         self.lines.append(replace(clear, call=start))
         return name, clear.call.args[1]
-
-    def _add_up(self, buffer: str, own: str, count: Expr) -> None:
-        """What all threads have of a sum, added up in their order."""
-        self.lines.append(BARRIER)
-        self.pending.clear()
-        self._meet([(Touch(buffer, None, True), None)], Share("sums"))
-        args = TEAM, ME, Name(buffer), Name(own), Name("own"), count
-        self.lines.append(Run(Call("add_up", args)))
 
     # Totals
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from graphc.expr import Call, Expr, Name, Number
 from graphc.kernel import If, Kernel, Let, Loop, Param, Run, Stmt, While
+from graphc.lower.blocks import counted
 from graphc.lower.cost import value
 from graphc.lower.edits import number
 from graphc.lower.scope import Scope
 from graphc.lower.touch import pointed
+from graphc.plan.follow import of_block
 from graphc.plan.products import Choice, choose
 from graphc.types import DTYPES
 
@@ -40,10 +42,14 @@ def tiled(kernel: Kernel, capacity: Mapping[str, int], threads: int) -> Tiled:
 
 
 def _chosen(
-    stmt: Stmt, found: Tiled, scope: Scope, capacity: Mapping[str, int], threads: int
+    stmt: Stmt, found: Tiled, scope: Scope, capacity: Mapping[str, int], threads: int, high: int = 0
 ) -> Stmt:
+    """A statement with its products chosen; in a loop by blocks of `high` rows, if it is not 0."""
     if isinstance(stmt, (Loop, If, While)):
-        body = tuple(_chosen(s, found, scope, capacity, threads) for s in stmt.body)
+        if isinstance(stmt, Loop) and (count := counted(stmt)):
+            capacity = {**capacity, count.names[0]: value(stmt.hi, capacity)}
+            high = stmt.step
+        body = tuple(_chosen(s, found, scope, capacity, threads, high) for s in stmt.body)
         return replace(stmt, body=body)
     if not isinstance(stmt, Run) or stmt.call.function != "gemm":
         return stmt
@@ -52,6 +58,7 @@ def _chosen(
     m, n, k = (value(e, capacity) for e in args[2:5])
     dtype = scope.types[pointed(args[11])[0]]
     choice = choose(bool(ta), bool(tb), m, n, k, DTYPES[dtype].name, threads)
+    choice = of_block(choice, high, DTYPES[dtype].itemsize) if high else choice
     found.choices.append((str(stmt.tag or ""), choice))
     if choice.kind != "tile":
         return stmt

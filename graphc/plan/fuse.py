@@ -32,13 +32,18 @@ class Leaf:
 
 @dataclass(eq=False)
 class Loop:
-    """A loop of `extent` turns around a block; `first` and `last` are the times it spans."""
+    """A loop of `extent` turns around a block; `first` and `last` are the times it spans.
+
+    `height`, if it is not 0: before every so many turns a product makes their rows; it is the first
+    leaf of the block.
+    """
 
     extent: Dim
     block: list[Leaf | Loop] = field(default_factory=list)
     touched: set[Node] = field(default_factory=set)
     first: int = 0
     last: int = 0
+    height: int = 0
 
 
 Block = list[Leaf | Loop]
@@ -57,13 +62,19 @@ class Nest:
 
     def leaves(self) -> Iterator[tuple[Leaf, Path]]:
         """Every leaf in order of execution, with the loops around it."""
-        return _walk(self.block, ())
+        return walk(self.block)
+
+    def height(self, task: Task) -> int:
+        """How many rows of a product are made at a time; 0: all."""
+        path = self.path[task]
+        return path[0].height if task.opaque and path else 0
 
 
-def _walk(block: Block, path: Path) -> Iterator[tuple[Leaf, Path]]:
+def walk(block: Block, path: Path = ()) -> Iterator[tuple[Leaf, Path]]:
+    """Every leaf of a block in order of execution, with the loops around it."""
     for item in block:
         if isinstance(item, Loop):
-            yield from _walk(item.block, (*path, item))
+            yield from walk(item.block, (*path, item))
         else:
             yield item, path
 
@@ -74,15 +85,16 @@ def fuse(tasks: Tasks, enabled: bool = True) -> Nest:
     for task in tasks.order:
         builder.place(task)
     nest = Nest(builder.block, builder.path, builder.leaf, builder.zero, tasks)
-    _number(nest.block, 0)
+    number(nest.block)
     return nest
 
 
-def _number(block: Block, time: int) -> int:
+def number(block: Block, time: int = 0) -> int:
+    """Give leaves their times, in order of execution from `time` on; the time behind them."""
     for item in block:
         if isinstance(item, Loop):
             item.first = time
-            time = _number(item.block, time)
+            time = number(item.block, time)
             item.last = time - 1
         else:
             item.time = time
@@ -136,11 +148,12 @@ class _Builder:
 
     def _suits(self, item: Leaf | Loop, extent: Dim, bases: set[Node]) -> bool:
         """Whether a loop runs as often and has a value in common; rows of one named size always
-        belong together.
+        belong together, and what reads nothing with axes belongs anywhere.
         """
         if not isinstance(item, Loop) or item.extent != extent:
             return False
-        return isinstance(extent, Size) or not item.touched.isdisjoint(bases)
+        alone = len(bases) == 1  # the task's own value
+        return alone or isinstance(extent, Size) or not item.touched.isdisjoint(bases)
 
     def _item(self, task: Task, depth: int) -> Leaf | Loop:
         path = self.path[task]

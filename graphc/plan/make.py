@@ -11,6 +11,7 @@ from graphc.graph import CONST, INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
 from graphc.plan.access import resolve, unchecked
 from graphc.plan.align import ALIGN, HEADER
+from graphc.plan.follow import follow
 from graphc.plan.fuse import fuse
 from graphc.plan.keep import held_back, kept
 from graphc.plan.memory import Slot, argument, laid_out, lying, place
@@ -145,6 +146,8 @@ def _part(
         held_back(joint, found)
     nest = fuse(found, options.fuse)
     returned = [n for _, n in wish.results]
+    if options.threads and options.fuse:
+        follow(nest, {*fixed, *returned}, sizes)
     slots, work, apart = place(
         nest, fixed, sizes, returned=returned, reuse=options.reuse, start=begin
     )

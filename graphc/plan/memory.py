@@ -17,7 +17,7 @@ import numpy as np
 
 from graphc.graph import CONST, INPUT, Node
 from graphc.ops.spell import Check
-from graphc.plan.access import unchecked
+from graphc.plan.access import resolve, unchecked
 from graphc.plan.align import HEADER, aligned
 from graphc.plan.fuse import Nest, Path, shared
 from graphc.plan.sizes import Sizes
@@ -33,7 +33,8 @@ class Slot:
 
     `strides`: elements from one index to the next, one for each axis longer than 1; 0 for the axes
     that it lacks because
-    one row (or one element) at a time is enough. `depth`: how many axes those are.
+    one row (or one element) at a time is enough. `depth`: how many axes those are. `rows`: of a
+    product that is made by blocks, the rows of one; else 0.
     """
 
     node: Node
@@ -42,6 +43,12 @@ class Slot:
     strides: tuple[int, ...] = ()
     depth: int = 0
     nbytes: int = 0
+    rows: int = 0
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a part of a value, so that each thread needs one of its own."""
+        return self.depth > 0 or self.rows > 0
 
 
 @dataclass
@@ -55,6 +62,7 @@ class Life:
     nbytes: int
     over: Node | None = None
     offset: int = 0
+    rows: int = 0
     members: list[Node] = field(default_factory=list)
 
 
@@ -126,7 +134,7 @@ def place(
         n: Slot(n, "") for n, life in lives.items() if life.depth == _axes(n) and not life.nbytes
     }
     buffers = {n: life for n, life in lives.items() if n not in registers}
-    heads = _in_place(nest, buffers, reuse)
+    heads = _one_block(_in_place(nest, buffers, reuse), reuse)
     taken = _taken(fixed, nest)
     end = _pack(heads, taken if reuse else [], start, reuse)
     slots = {m: _slot(buffers[m], head.offset, sizes) for head in heads for m in head.members}
@@ -162,7 +170,7 @@ def _slot(life: Life, offset: int, sizes: Sizes) -> Slot:
     node = life.node
     caps = [sizes.capacity(d) for d in node.shape if d != 1]
     strides = (0,) * life.depth + row_major(caps[life.depth :])
-    return Slot(node, "work", offset, strides, life.depth, life.nbytes)
+    return Slot(node, "work", offset, strides, life.depth, life.nbytes, life.rows)
 
 
 def _lives(nest: Nest, fixed: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Life]:
@@ -214,7 +222,9 @@ def _life(task: Task, readers: list[Task], nest: Nest, sizes: Sizes) -> Life:
         depth = 0
     local = not task.opaque and not read_whole and (not task.folded or task.in_register)
     register = local and depth == _axes(task.node)
-    size = 0 if register else nbytes(task.node, sizes, depth)
+    size, rows = 0 if register else nbytes(task.node, sizes, depth), nest.height(task)
+    if rows:
+        size = nbytes(task.node, sizes, 1) * rows
     times = [_span(nest, task, depth, path)] + [
         _span(nest, r, depth, nest.path[r]) for r in readers
     ]
@@ -224,6 +234,7 @@ def _life(task: Task, readers: list[Task], nest: Nest, sizes: Sizes) -> Life:
         min(t[0] for t in times),
         max(t[1] for t in times),
         max(size, 0 if register else 1),
+        rows=rows,
     )
 
 
@@ -259,6 +270,17 @@ def _in_place(nest: Nest, buffers: dict[Node, Life], reuse: bool) -> list[Life]:
     return heads
 
 
+def _one_block(heads: list[Life], reuse: bool) -> list[Life]:
+    """Blocks of rows, of which there is one at a time, as one life: all lie at one place."""
+    blocks = [life for life in heads if life.rows and reuse]
+    if len(blocks) < 2:
+        return heads
+    first, last = min(b.first for b in blocks), max(b.last for b in blocks)
+    whole = max(blocks, key=lambda b: b.nbytes)
+    whole.first, whole.last, whole.members = first, last, [b.node for b in blocks]
+    return [life for life in heads if life is whole or not life.rows]
+
+
 def _overwritten(
     nest: Nest,
     node: Node,
@@ -275,12 +297,19 @@ def _overwritten(
     if task.opaque or task.folded or not reuse:
         return None
     for access in task.reads:
-        other = buffers.get(access.base)
-        if other is not None and _may_overwrite(
-            nest, task, mine, other, readers.get(access.base, [])
-        ):
-            return access.base
+        base, other = access.base, buffers.get(access.base)
+        if other is None or base in _choices(node):
+            continue
+        if _may_overwrite(nest, task, mine, other, readers.get(base, [])):
+            return base
     return None
+
+
+def _choices(node: Node) -> set[Node]:
+    """What a choice is made from. Written over one of these, LLVM would store the others alone, by
+    masks, which takes six times as long.
+    """
+    return {resolve(arg).base for arg in node.args[1:]} if node.op.name == "where" else set()
 
 
 def _may_overwrite(
@@ -288,7 +317,7 @@ def _may_overwrite(
 ) -> bool:
     alike = (
         other.nbytes == mine.nbytes
-        and other.depth == mine.depth
+        and (other.depth, other.rows) == (mine.depth, mine.rows)
         and other.node.dtype == mine.node.dtype
     )
     if not alike or not readers or other.node.shape != mine.node.shape or other.last == FOREVER:

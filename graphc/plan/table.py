@@ -45,7 +45,7 @@ def products(plan: Plan) -> list[Multiplied]:
 def _multiplications(plan: Plan, part: Part) -> list[Multiplied]:
     time = {t: part.nest.leaf[t].time for t in part.nest.tasks.order if _product(t) is not None}
     at = {when: task for task, when in time.items()}
-    return [_multiplied(plan, task, at.get(when - 1)) for task, when in time.items()]
+    return [_multiplied(plan, part, task, at.get(when - 1)) for task, when in time.items()]
 
 
 def _product(task: Task) -> Node | None:
@@ -55,7 +55,7 @@ def _product(task: Task) -> Node | None:
     return node if task.state is None and isinstance(node.op.spell, Product) else None
 
 
-def _multiplied(plan: Plan, task: Task, before: Task | None) -> Multiplied:
+def _multiplied(plan: Plan, part: Part, task: Task, before: Task | None) -> Multiplied:
     """What is told of a task's product, and of another one right before it."""
     node = _product(task)
     assert node is not None
@@ -65,14 +65,15 @@ def _multiplied(plan: Plan, task: Task, before: Task | None) -> Multiplied:
         stack *= cap
     depth = plan.sizes.capacity(node.args[0].shape[-1])
     means = _means(plan, node, caps[-2], caps[-1], depth) if task.opaque else "loops"
-    means += _into(task) + _beside(node, before)
+    rows = part.nest.height(task)
+    means += _into(task, rows) + _beside(node, before if not rows else None)
     return Multiplied(named(node), caps[-2], caps[-1], depth, stack, means)
 
 
-def _into(task: Task) -> str:
-    """What a product adds itself to."""
+def _into(task: Task, rows: int) -> str:
+    """What a product adds itself to, or what reads it by blocks of so many rows."""
     if task.absorbs is None:
-        return ""
+        return f", by blocks of {rows} rows, into the update" if rows else ""
     onto = task.absorbs.onto
     return ", into the update" if onto is None else f", onto {named(onto)}"
 

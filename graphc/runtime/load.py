@@ -140,11 +140,15 @@ class Loaded:
         return link(found)
 
     def _fresh(self, file: str, key: str, name: str, signature: str) -> Linked:
+        """Compile a function; it runs from its object code, as it will in the next process."""
         result = self._compiled(name, signature)
         with suppress(Exception):  # what cannot be stored is compiled again next time
             harvested = harvest(key, result)
             if harvested is not None:
                 store.put_object(file, harvested.pack())
+                found = link(harvested, self.libraries) or self._linked_late(harvested)
+                if found is not None:
+                    return found
         address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
         return Linked(result.entry_point, address)
 

@@ -15,12 +15,13 @@ rng = np.random.default_rng(0)
 X, T = rng.standard_normal((32, 24)).astype(np.float32), np.arange(32) % 24
 
 
-def deep(layers: int, activation=gr.relu) -> gr.Graph:
+def deep(layers: int, activation=gr.relu, width: int = 24) -> gr.Graph:
     """Equal dense layers."""
     n = gr.Graph("deep", dtype="float32")
-    h, t = n.input("X", ("batch", 24)), n.input("t", ("batch",), "int64")
+    h, t = n.input("X", ("batch", width)), n.input("t", ("batch",), "int64")
     for i in range(layers):
-        w, b = n.param(f"W{i}", (24, 24), init=gr.init.he_normal()), n.param(f"b{i}", (24,))
+        w = n.param(f"W{i}", (width, width), init=gr.init.he_normal())
+        b = n.param(f"b{i}", (width,))
         h = activation(h @ w + b)
     gr.cross_entropy(h, t).named("loss")
     return n
@@ -41,8 +42,8 @@ def step(graph: gr.Graph, **options):
     return gr.compile_step(graph["loss"], optimizer=gr.optim.SGD(lr=0.1), seed=0, **options)
 
 
-def text(program) -> str:
-    program(X=X, t=T)
+def text(program, width: int = 24) -> str:
+    program(X=np.resize(X, (32, width)), t=T)
     return program.source()
 
 
@@ -81,6 +82,19 @@ def test_a_net_of_more_layers_has_no_more_lines():
     few, many = (step(deep(n), jit=False) for n in (20, 60))
     text(few), text(many)
     assert len(many.source("step").splitlines()) == len(few.source("step").splitlines())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_equal_updates_by_blocks_of_rows_are_one_function(threads):
+    def adam(layers):
+        made = {"optimizer": gr.optim.Adam(lr=0.01), "threads": threads, "jit": False}
+        return gr.compile_step(deep(layers, width=128)["loss"], **made)
+
+    few, many = adam(12), adam(18)
+    sources = [text(program, width=128) for program in (few, many)]
+    assert all(source.count("high = min(") <= 3 for source in sources)
+    grown = [len(source.splitlines()) for source in sources]
+    assert grown[1] - grown[0] < 6 * 12
 
 
 def test_same_graph_same_text():

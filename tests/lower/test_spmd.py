@@ -103,6 +103,49 @@ def test_rows_that_each_thread_makes_and_reads_need_no_waiting():
     assert written.count("barrier(") == 1  # at the end
 
 
+def wide() -> gr.Graph:
+    """Three layers whose gradients are made by blocks of rows, the last block smaller."""
+    n = gr.Graph("wide", dtype="float32")
+    h, t = n.input("x", ("batch", 64)), n.input("t", ("batch",), "int64")
+    for i, (rows, columns) in enumerate([(64, 256), (256, 250), (250, 128)]):
+        w = n.param(f"w{i}", (rows, columns), init=gr.init.he_normal())
+        h = gr.tanh(h @ w + n.param(f"b{i}", (columns,)))
+    gr.cross_entropy(h, t).named("loss")
+    return n
+
+
+def stepped(threads: int, batch: int = 40, **options) -> dict[str, np.ndarray]:
+    step = gr.compile_step(
+        wide()["loss"], optimizer=gr.optim.Adam(lr=0.01), seed=0, threads=threads, **options
+    )
+    losses = [step(x=X[:batch], t=T[:batch]), step(x=X[:7], t=T[:7])]
+    losses.append(step.epoch({"x": X, "t": T}, batch_size=batch, shuffle=True))
+    assert ("by blocks of" in str(step.plan)) == (options.get("form") != "plain")
+    return {"losses": np.array(losses), **{k: np.array(v) for k, v in step.params.items()}}
+
+
+def test_gradients_by_blocks_train_as_plain_loops_do():
+    plain = stepped(1, form="plain")
+    for threads in (1, 2, 3):
+        for name, value in stepped(threads).items():
+            np.testing.assert_allclose(value, plain[name], rtol=2e-3, atol=2e-5, err_msg=name)
+
+
+def test_gradients_by_blocks_are_the_same_for_every_number_of_threads():
+    two, three = (stepped(n, deterministic=True) for n in (2, 3))
+    assert all(np.array_equal(two[name], three[name]) for name in two)
+
+
+def test_sums_over_threads_are_added_up_where_threads_wait_anyway():
+    step = gr.compile_step(wide()["loss"], optimizer=gr.optim.Adam(lr=0.01), threads=2, jit=False)
+    step(x=X[:40], t=T[:40])
+    lines = [s.strip() for s in step.source("step").splitlines()]
+    sums = [i for i, line in enumerate(lines) if line.startswith("add_up(")]
+    assert len(sums) == 3
+    assert all(lines[i - 1] == "barrier(team, me)" for i in sums)
+    assert lines.count("barrier(team, me)") <= 10
+
+
 def test_a_wrong_label_is_told_by_the_whole_team():
     step = gr.compile_step(net()["loss"], optimizer=gr.optim.SGD(lr=0.1), threads=2)
     wrong = T.copy()
