@@ -40,6 +40,7 @@ def test_params_are_live_views_and_assigning_copies_in(step: Step) -> None:
 
 
 def test_a_number_is_set_without_compiling_and_a_wrong_one_is_told(step: Step) -> None:
+    step(X=X[:4], t=T[:4])
     before, known = weights(step), len(compilations)
     step.lr = 0.0
     step(X=X[:4], t=T[:4])

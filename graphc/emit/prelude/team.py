@@ -99,9 +99,7 @@ def _while(b: Builder, holds: Any) -> Iterator[Value]:
 
 
 def _wait(b: Builder, team: Value, at: int, old: Value, patience: int = 0) -> None:
-    """Wait until a word is no longer `old`: awake, now and then letting others run; after so many
-    pauses asleep, if any are given.
-    """
+    """Wait until a word is no longer `old`: awake, after so many pauses, if they are given, asleep."""
     with _while(b, lambda _: b.icmp_signed("==", _read(b, team, at), old)) as turn:
         _rest(b, team, turn)
         if patience:
