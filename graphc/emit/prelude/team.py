@@ -99,7 +99,7 @@ def _while(b: Builder, holds: Any) -> Iterator[Value]:
 
 
 def _wait(b: Builder, team: Value, at: int, old: Value, patience: int = 0) -> None:
-    """Wait until a word is no longer `old`: awake, after so many pauses, if they are given, asleep."""
+    """Wait until a word is no longer `old`; after so many pauses, if any are given, asleep."""
     with _while(b, lambda _: b.icmp_signed("==", _read(b, team, at), old)) as turn:
         _rest(b, team, turn)
         if patience:
