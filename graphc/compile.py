@@ -11,8 +11,8 @@ leave. Note: [What is imported late].
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -21,47 +21,14 @@ from graphc.errors import UsageError
 from graphc.grad import backward
 from graphc.graph import Graph, Node
 from graphc.joint import Joint
+from graphc.order import Compiled, Order
 from graphc.recipe import Recipe, program
 from graphc.runtime.arena import State
 from graphc.runtime.program import Program
 from graphc.runtime.special import Shape
-from graphc.runtime.target import register_bytes
-from graphc.runtime.team import threads as thread_count
 from graphc.show import expression
 
 Pass = Callable[[Joint], Joint]
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is asked of the compiler; `told` says in text what `updates` does, where text can."""
-
-    wrt: tuple[str | Node, ...] = ()
-    updates: Callable[[Joint], Joint] | None = None
-    told: str = ""
-    disconnected: str = "error"
-    without: frozenset[str] = frozenset()
-    jit: bool = True
-    debug: str | None = None
-    form: str = "fast"
-    threads: int | None = None
-    in_order: bool = False
-    keep: str | int = "all"
-
-    @property
-    def simd(self) -> int:
-        """The bytes of the registers that loops run over; 0 for loops over scalars."""
-        return register_bytes() if self.form == "fast" else 0
-
-    @property
-    def teams(self) -> int:
-        """How many threads the code is made for; 0 where it knows of none."""
-        return self.count if self.form == "fast" else 0
-
-    @property
-    def count(self) -> int:
-        """How many threads may run it."""
-        return thread_count(self.threads)
 
 
 def differentiate(joint: Joint, disconnected: str) -> Joint:
@@ -106,15 +73,6 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
 OPTIONAL: tuple[str, ...] = ("group", "stabilise", "simplify", "share", "fuse", "absorb", "reuse")
 OPTIONAL += ("vectors", "tiles", "repeats")
 """The passes that may be switched off by name; the last three are the fast form's."""
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A joint after its last pass, the one that each pass left, by name, and what it took."""
-
-    joint: Joint
-    after: Mapping[str, Joint]
-    seconds: Mapping[str, float]
 
 
 def transform(joint: Joint, order: Order) -> Compiled:

@@ -9,16 +9,14 @@ from collections.abc import Iterator, Mapping
 from functools import singledispatch
 from hashlib import sha256
 from types import EllipsisType, NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from graphc.graph import Graph
 from graphc.init import Init
+from graphc.node import Node
 from graphc.types import Size, Type
-
-if TYPE_CHECKING:
-    from graphc.graph import Graph
-    from graphc.node import Node
 
 
 def digest(graph: Graph) -> str:
@@ -82,3 +80,6 @@ def _text(value: Any) -> Any:
 @_content.register(Init)
 def _init(value: Init) -> Any:
     return "init"
+
+
+setattr(Graph, "hash", property(digest))  # noqa: B010 - a name for it that users look for

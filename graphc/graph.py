@@ -14,7 +14,6 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from graphc.contents import digest
 from graphc.errors import DTypeError, GraphcError, GraphError, UsageError
 from graphc.init import Init, zeros
 from graphc.init import array as init_array
@@ -282,14 +281,6 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self._nodes)
-
-    @property
-    def hash(self) -> str:
-        """A hash of its contents: stages, attributes and names, without lines and initial values.
-
-        Raises TypeError for an attribute whose content is unknown.
-        """
-        return digest(self)
 
     # What passes need
 

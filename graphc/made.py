@@ -31,7 +31,7 @@ from graphc.runtime.special import Shape
 from graphc.types import Size, dim_names
 
 if TYPE_CHECKING:
-    from graphc.compile import Compiled, Order
+    from graphc.order import Compiled, Order
 
 
 @dataclass(frozen=True)

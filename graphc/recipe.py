@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc import collector
+from graphc.contents import digest
 from graphc.emit.text import prelude
 from graphc.graph import EMPTY, INPUT, OPS, Graph, Node
 from graphc.joint import Joint
@@ -29,9 +30,9 @@ from graphc.runtime.target import blas, target
 from graphc.types import Size
 
 if TYPE_CHECKING:
-    from graphc.compile import Compiled, Order
     from graphc.emit.module import Emitted
     from graphc.made import Made
+    from graphc.order import Compiled, Order
     from graphc.plan.plan import Plan
 
 OURS = frozenset(OPS.values())
@@ -103,7 +104,7 @@ class Recipe:
             order.in_order, order.keep,
         )  # fmt: skip
         try:
-            return key_of(joint.graph.hash, repr(facts)) if _is_ours(joint.graph) else ""
+            return key_of(digest(joint.graph), repr(facts)) if _is_ours(joint.graph) else ""
         except TypeError:  # something among the attributes that has no text
             return ""
 

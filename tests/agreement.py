@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 import graphc as gr
-from graphc.compile import Order, assemble, transform
+from graphc.compile import assemble, transform
 from graphc.graph import INPUT, PARAM, STATE, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Joint
+from graphc.order import Order
 from graphc.runtime.arena import State, leaves_of
 from graphc.runtime.program import Program, Shape
 

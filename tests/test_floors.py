@@ -20,7 +20,7 @@ PACKAGE = ROOT / "graphc"
 # fmt: off
 FLOORS = (
     ("version", "errors", "types", "place", "collector", "init", "expr", "literal"),  # F0
-    ("node", "contents", "graph", "joint", "written", "show",                        # F1
+    ("node", "graph", "contents", "joint", "written", "show",                        # F1
      "handbuilt", "said", "exchange", "define"),
     ("ops", "interpret"),                                                            # F2
     ("grad", "gate"),                                                                # F3
@@ -29,7 +29,7 @@ FLOORS = (
     ("kernel", "lower"),                                                             # F6
     ("emit",),                                                                       # F7
     ("runtime",),                                                                    # F8
-    ("made", "recipe", "compile"),                                                   # F9
+    ("order", "made", "recipe", "compile"),                                          # F9
     ("nn", "train", "io"),                                                           # F10
     ("draw", "cli"),                                                                 # F11
     ("__init__", "__main__"),

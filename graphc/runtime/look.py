@@ -19,8 +19,7 @@ from graphc.runtime.feeds import Door
 if TYPE_CHECKING:
     from graphc.emit.module import Emitted
     from graphc.plan.plan import Plan
-    from graphc.runtime.profile import Profile
-    from graphc.runtime.program import Program
+    from graphc.runtime.profile import Profile, Profiled
     from graphc.runtime.special import Special
     from graphc.trace import Trace
 
@@ -132,7 +131,7 @@ class Looks:
         """
         from graphc.runtime.profile import profiled
 
-        return profiled(cast("Program", self), {**(feeds or {}), **named}, repeats)
+        return profiled(cast("Profiled", self), {**(feeds or {}), **named}, repeats)
 
     def report(self) -> str:
         """What the compiler did, on one page: kernels, products, memory, rewrites, the module."""

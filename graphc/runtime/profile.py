@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from html import escape
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -26,7 +26,8 @@ from graphc.plan.tasks import Task
 from graphc.runtime.limits import Limits, limits
 
 if TYPE_CHECKING:
-    from graphc.runtime.program import Program
+    from graphc.runtime.arena import State
+    from graphc.runtime.feeds import Door
     from graphc.runtime.special import Special
 
 ENOUGH = 200_000_000
@@ -116,7 +117,39 @@ class Profile:
 # Running
 
 
-def profiled(program: Program, feeds: Mapping[str, Any], repeats: int | None) -> Profile:
+class Timer(Protocol):
+    """What emits a specialisation again."""
+
+    def timed(self, special: Special) -> Special:
+        """The same with the clock read between its statements."""
+
+
+class Profiled(Protocol):
+    """A program, as far as its profile is concerned."""
+
+    door: Door
+    _main: str
+    _state: State
+
+    @property
+    def maker(self) -> Timer:
+        """What made its specialisations."""
+
+    def special(self, sizes: Mapping[str, int]) -> Special:
+        """The specialisation for these sizes."""
+
+    def enter(
+        self,
+        special: Special,
+        part: str,
+        arrays: Mapping[str, np.ndarray],
+        sizes: Mapping[str, int],
+        more: Mapping[str, Any],
+    ) -> tuple[Any, Any]:
+        """Call one function of a specialisation."""
+
+
+def profiled(program: Profiled, feeds: Mapping[str, Any], repeats: int | None) -> Profile:
     """The profile of a program's main kernel. Raises what a call raises, and UsageError for a
     number of repeats below 1.
     """
@@ -141,7 +174,7 @@ def profiled(program: Program, feeds: Mapping[str, Any], repeats: int | None) ->
 
 
 def _counted(
-    program: Program,
+    program: Profiled,
     timed: Special,
     arrays: Mapping[str, np.ndarray],
     sizes: Mapping[str, int],

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.compile import Order, checked_debug, checked_form, left_out, prepared, results_of
+from graphc.compile import checked_debug, checked_form, left_out, prepared, results_of
 from graphc.compile import compile as compile_program
 from graphc.errors import GraphError, MissingError, UsageError
 from graphc.graph import PARAM, STATE, Graph, Node
 from graphc.joint import Joint
 from graphc.ops import astype
+from graphc.order import Order
 from graphc.runtime.arena import State
 from graphc.runtime.program import Program
 from graphc.runtime.special import Shape

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import graphc as gr
-from graphc.compile import Compiled, Order, assemble, transform
+from graphc.compile import assemble, transform
 from graphc.errors import GraphError, UsageError
 from graphc.graph import INPUT, PARAM, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Joint
+from graphc.order import Compiled, Order
 from graphc.plan.cut import Prices, cut
 from graphc.plan.fuse import fuse
 from graphc.plan.keep import held_back, keep, kept
