@@ -13,7 +13,7 @@ from graphc.emit.names import Names
 from graphc.graph import Graph, Node
 from graphc.plan.access import in_order, is_view, unchecked
 
-LONGEST = 18
+LONGEST = 24
 FAR = 40
 """How many stages back a name is looked for."""
 
@@ -72,8 +72,8 @@ class Idents:
         if node.name is None and node not in self.graph.gradients:
             node = self._seen_as(node)
         if node in self.graph.gradients:
-            return f"d_{self._called(self.graph.gradients[node][0])}"[:LONGEST]
-        return self._called(node)[:LONGEST].rstrip("_")
+            return shortened(f"d_{self._called(self.graph.gradients[node][0])}")
+        return shortened(self._called(node))
 
     def _seen_as(self, node: Node) -> Node:
         """A view of all of it that has a name or is a gradient, for a value that has none."""
@@ -103,3 +103,11 @@ class Idents:
                 return arg
             stack += reversed(arg.args)
         return None
+
+
+def shortened(name: str) -> str:
+    """A name of whole words, as many as there is room for; a single long one is cut."""
+    if len(name) <= LONGEST:
+        return name
+    words = name[: LONGEST + 1].rpartition("_")[0]
+    return words if len(words) > LONGEST // 2 else name[:LONGEST].rstrip("_")

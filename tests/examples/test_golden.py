@@ -5,7 +5,6 @@ as plain Python against central differences.
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
 import numpy as np
@@ -71,8 +70,8 @@ PAGES = {
 @pytest.fixture(autouse=True)
 def _registers_of_avx2(monkeypatch):
     """The pages are the same on every machine: AVX2, and more than one core."""
-    monkeypatch.setattr(sys.modules["graphc.compile"], "thread_count", lambda wanted: wanted or 2)
-    monkeypatch.setattr(sys.modules["graphc.compile"], "register_bytes", lambda: 32)
+    monkeypatch.setattr("graphc.order.thread_count", lambda wanted: wanted or 2)
+    monkeypatch.setattr("graphc.order.register_bytes", lambda: 32)
 
 
 @pytest.mark.parametrize("name", PAGES)

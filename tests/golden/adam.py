@@ -37,9 +37,9 @@ def step(m, X, y, state, work):
     d_loss = 1.0
     divide = d_loss / count                                   # d(2)
     for i in range(m):
-        subtract_predictio = prediction[i] - y[i]             # (2)
-        sum_prediction += subtract_predictio * subtract_predictio  # (2)
-        d_prediction[i] = 2.0 * subtract_predictio * divide   # d(2)
+        subtract_prediction = prediction[i] - y[i]            # (2)
+        sum_prediction += subtract_prediction * subtract_prediction  # (2)
+        d_prediction[i] = 2.0 * subtract_prediction * divide  # d(2)
     loss = sum_prediction / count                             # (2)
 
     # backward sweep, last stage first

@@ -37,9 +37,9 @@ def step(m, X, y, state, work):
     sum_prediction_lanes = splat4(0.0)                # (2)
     for i in range(0, m, 4):
         left = m - i
-        subtract_predictio = part4(prediction, i, left) - part4(y, i, left)  # (2)
-        sum_prediction_lanes += keep(subtract_predictio * subtract_predictio, left, 0.0)  # (2)
-        store_part(d_prediction, i, 2.0 * subtract_predictio * divide, left)  # d(2)
+        subtract_prediction = part4(prediction, i, left) - part4(y, i, left)  # (2)
+        sum_prediction_lanes += keep(subtract_prediction * subtract_prediction, left, 0.0)  # (2)
+        store_part(d_prediction, i, 2.0 * subtract_prediction * divide, left)  # d(2)
     sum_prediction = sum_lanes(sum_prediction_lanes)  # (2)
     loss = sum_prediction / count                     # (2)
 
