@@ -7,6 +7,7 @@ Views are no tasks: they live on in the accesses of who reads them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -296,12 +297,9 @@ def _stores(
 
     A value that nothing else wants is computed where it is stored: its own task leaves `made`.
     """
-    readers = _readers([*made, *inlined])
-    alone = {
-        v
-        for v in joint.updates.values()
-        if _only_stored(joint, made, v, readers) and v not in wanted
-    }
+    readers, times = _readers([*made, *inlined]), Counter(joint.updates.values())
+    once = [v for v, count in times.items() if count == 1 and v not in wanted]
+    alone = {v for v in once if _only_stored(joint, made, v, readers)}
     stores = [_store(state, value, made, value in alone) for state, value in joint.updates.items()]
     stores = [
         _absorbing(store, made, wanted, joint.updates) if absorb and store.node in alone else store
@@ -311,10 +309,13 @@ def _stores(
         del made[value]
     everything = [*made.values(), *stores]
     checks = [t for t in everything if t.node.op.effect == "assert"]
+    reading: dict[Node, list[Task]] = {}
+    for task in made.values():
+        for base in dict.fromkeys(a.base for a in task.reads):
+            reading.setdefault(base, []).append(task)
     for store in stores:
-        store.after = [
-            t for t in made.values() if any(a.base is store.state for a in t.reads)
-        ] + checks
+        assert store.state is not None
+        store.after = reading.get(store.state, []) + checks
     return stores
 
 
@@ -349,10 +350,8 @@ def _is_free(found: Absorbed, store: Task, made: dict[Node, Task], states: Itera
 def _only_stored(
     joint: Joint, made: dict[Node, Task], value: Node, readers: dict[Node, list[tuple[Node, bool]]]
 ) -> bool:
-    once = sum(v is value for v in joint.updates.values()) == 1
     return (
-        once
-        and isinstance(value.op.spell, Each)
+        isinstance(value.op.spell, Each)
         and not readers.get(value)
         and not _reads_states(joint, made[value])
     )
