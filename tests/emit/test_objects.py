@@ -71,6 +71,15 @@ def test_kept_code_is_not_made_again(drawer):
     assert answer(name) == 8
 
 
+def test_whatever_is_asked_for_while_others_are_made_is_made(drawer, capsys):
+    names = []
+    for number in range(30):
+        names.append(objects.shared(f"number {number}", answering(number)))
+        objects.ready()  # now and then just as the thread that makes them ends
+    assert [answer(name) for name in names] == list(range(30))
+    assert capsys.readouterr().err == ""
+
+
 def test_another_text_is_another_function(drawer):
     assert objects.shared("nine", answering(9)) != objects.shared("ten", answering(10))
     objects.ready()

@@ -1,7 +1,7 @@
 """Code that many programs share: a function of LLVM goes in, its name in this process comes out.
 
-Each is made once, in the background, while Numba types and lowers what calls it; `KEEPER`, if there
-is one, keeps machine code for the next process.
+Each is made once, in the background, while Numba types and lowers what calls it; a Keeper may keep
+machine code for the next process.
 """
 # mypy: allow-untyped-calls
 
@@ -81,12 +81,16 @@ def shared(text: str, make: Make) -> str:
 
 
 def _make_all() -> None:
-    """Make what waits; one thread does, since more would only wait for each other."""
-    while _waiting:
+    """Make what waits; one thread does, since more would only wait for each other. It ends with the
+    lock in its hand, so that who asks next knows whether to begin another.
+    """
+    while True:
         with suppress(Exception):  # who waits for it tries again, and is told
             _waiting[0].ready()
         with _lock:
             del _waiting[0]
+            if not _waiting:
+                return
 
 
 def ready() -> None:
