@@ -130,8 +130,7 @@ def link(stored: Object, libraries: Iterable[str] = ()) -> Linked | None:
     engine = _engine()  # the first one makes the symbols of the process known to LLVM
     if not _resolved(stored.needs, libraries):
         return None
-    engine.add_object_file(_binding().ObjectFileRef.from_data(stored.code))
-    engine.finalize_object()
+    _give(engine, stored.code)
     environment = _Environment()
     for symbol in stored.environments:
         place = engine.get_global_value_address(symbol)
@@ -179,6 +178,12 @@ def _engine() -> Any:
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
+def _give(engine: Any, code: bytes) -> None:
+    """Have an engine place object code, whose symbols all have addresses."""
+    engine.add_object_file(_binding().ObjectFileRef.from_data(code))
+    engine.finalize_object()
+
+
 def _resolved(needs: Sequence[str], libraries: Iterable[str]) -> bool:
     with _lock:
         _tell_objects()
@@ -195,8 +200,7 @@ def _link_tiles(needs: Sequence[str]) -> None:
         code = tiles.get(name) if name.startswith(tiles.PREFIX) and not _known([name]) else None
         if code is not None:
             engine = _engine()
-            engine.add_object_file(_binding().ObjectFileRef.from_data(code))
-            engine.finalize_object()
+            _give(engine, code)
             _binding().add_symbol(name, engine.get_function_address(name))
             _tiles.append(engine)
 

@@ -151,6 +151,20 @@ AXES = {f"{what}_{axis}": (what, axis) for what in ("sum", "max") for axis in (0
 STAGES = (100, 1_000, 10_000)
 BY_HAND = frozenset({"numpy", "torch"})  # they compile nothing
 
+
+def _edited(what: str, net: Callable[[], Data]) -> Workload:
+    """A net that is compiled again after an edit, with the cache of what it was."""
+    return Workload(
+        f"with the cache that `edit_cold` leaves: the same, {what}",
+        "first_step",
+        net,
+        tolerance=1e-4,
+        cache="edit_cold",
+        limit=1.0,
+        aside=BY_HAND,
+    )
+
+
 CALLS_STAGED = 1000
 SMALL_STEPS = 200
 BIG_STEPS = 4
@@ -260,24 +274,8 @@ WORKLOADS: dict[str, Workload] = {
         cache=EMPTY,
         aside=BY_HAND,
     ),
-    "edit_width": Workload(
-        "with the cache that `edit_cold` leaves: the same, the third layer 192 wide",
-        "first_step",
-        _four_layer_net(third=192),
-        tolerance=1e-4,
-        cache="edit_cold",
-        limit=1.0,
-        aside=BY_HAND,
-    ),
-    "edit_activation": Workload(
-        "with the cache that `edit_cold` leaves: the same, tanh after the second layer",
-        "first_step",
-        _four_layer_net(smooth=2),
-        tolerance=1e-4,
-        cache="edit_cold",
-        limit=1.0,
-        aside=BY_HAND,
-    ),
+    "edit_width": _edited("the third layer 192 wide", _four_layer_net(third=192)),
+    "edit_activation": _edited("tanh after the second layer", _four_layer_net(smooth=2)),
 }
 
 
