@@ -2,147 +2,31 @@
 graphc.graph.
 """
 
-from graphc.ops.arith import (
-    abs,
-    add,
-    astype,
-    clip,
-    divide,
-    equal,
-    floor_divide,
-    full_like,
-    greater,
-    greater_equal,
-    isnan,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    ones_like,
-    positive,
-    power,
-    reciprocal,
-    remainder,
-    sign,
-    square,
-    stop_gradient,
-    subtract,
-    where,
-    zeros_like,
-)
-from graphc.ops.index import index, one_hot, scatter_add, take
-from graphc.ops.layout import (
-    broadcast_to,
-    expand_dims,
-    flip,
-    matrix_transpose,
-    permute_dims,
-    ravel,
-    reshape,
-    size,
-    squeeze,
-    transpose,
-)
-from graphc.ops.linear import dot, matmul, outer
-from graphc.ops.maths import cos, exp, expm1, log, log1p, relu, sigmoid, sin, softplus, sqrt, tanh
-from graphc.ops.neural import (
-    binary_cross_entropy,
-    cross_entropy,
-    hinge,
-    l2,
-    log_softmax,
-    softmax,
-    squared_error,
-)
-from graphc.ops.pieces import concat, stack
-from graphc.ops.reduce import all, any, argmax, argmin, logsumexp, max, mean, min, prod, sum
+# ruff: noqa: F403
 
-__all__ = [
-    "abs",
-    "add",
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "astype",
-    "binary_cross_entropy",
-    "broadcast_to",
-    "clip",
-    "concat",
-    "cos",
-    "cross_entropy",
-    "divide",
-    "dot",
-    "equal",
-    "exp",
-    "expand_dims",
-    "expm1",
-    "flip",
-    "floor_divide",
-    "full_like",
-    "greater",
-    "greater_equal",
-    "hinge",
-    "index",
-    "isnan",
-    "l2",
-    "less",
-    "less_equal",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "logsumexp",
-    "matmul",
-    "matrix_transpose",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "multiply",
-    "negative",
-    "not_equal",
-    "one_hot",
-    "ones_like",
-    "outer",
-    "permute_dims",
-    "positive",
-    "power",
-    "prod",
-    "ravel",
-    "reciprocal",
-    "relu",
-    "remainder",
-    "reshape",
-    "scatter_add",
-    "sigmoid",
-    "sign",
-    "sin",
-    "size",
-    "softmax",
-    "softplus",
-    "sqrt",
-    "square",
-    "squared_error",
-    "squeeze",
-    "stack",
-    "stop_gradient",
-    "subtract",
-    "sum",
-    "take",
-    "tanh",
-    "transpose",
-    "where",
-    "zeros_like",
-]
+from graphc.ops import arith as _arith
+from graphc.ops import index as _index
+from graphc.ops import layout as _layout
+from graphc.ops import linear as _linear
+from graphc.ops import maths as _maths
+from graphc.ops import neural as _neural
+from graphc.ops import pieces as _pieces
+from graphc.ops import reduce as _reduce
+from graphc.ops.arith import *
+from graphc.ops.index import *
+from graphc.ops.layout import *
+from graphc.ops.linear import *
+from graphc.ops.maths import *
+from graphc.ops.neural import *
+from graphc.ops.pieces import *
+from graphc.ops.reduce import *
+
+__all__: list[str] = []
+__all__ += _arith.__all__
+__all__ += _index.__all__
+__all__ += _layout.__all__
+__all__ += _linear.__all__
+__all__ += _maths.__all__
+__all__ += _neural.__all__
+__all__ += _pieces.__all__
+__all__ += _reduce.__all__

@@ -25,6 +25,42 @@ from graphc.graph import FUNCTIONS, Node, Op, declare, graph_of, public
 from graphc.ops.spell import Each, as_they_are, chosen, like_result, together
 from graphc.types import Type, broadcast, dtype_name, floating, promote
 
+__all__ = [
+    "abs",
+    "add",
+    "astype",
+    "clip",
+    "divide",
+    "equal",
+    "floor_divide",
+    "full_like",
+    "greater",
+    "greater_equal",
+    "isnan",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "ones_like",
+    "positive",
+    "power",
+    "reciprocal",
+    "remainder",
+    "sign",
+    "square",
+    "stop_gradient",
+    "subtract",
+    "where",
+    "zeros_like",
+]
+
 
 @dataclass(frozen=True)
 class Masked:

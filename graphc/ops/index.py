@@ -28,6 +28,13 @@ from graphc.ops.pieces import slice_
 from graphc.ops.spell import Check, Expand, Gather, Scatter
 from graphc.types import Dim, Size, Type, as_dim, broadcast, dtype_name, shape_text
 
+__all__ = [
+    "index",
+    "one_hot",
+    "scatter_add",
+    "take",
+]
+
 # Checked indices
 
 

@@ -18,6 +18,19 @@ from graphc.ops.axes import axes_of, axis_of, quotient, stage
 from graphc.ops.spell import Along, Each, Extent, Reshape, View, as_they_are
 from graphc.types import Dim, Size, Type, as_dim, as_shape, broadcast, product, shape_text
 
+__all__ = [
+    "broadcast_to",
+    "expand_dims",
+    "flip",
+    "matrix_transpose",
+    "permute_dims",
+    "ravel",
+    "reshape",
+    "size",
+    "squeeze",
+    "transpose",
+]
+
 
 def _view(
     name: str, infer: Callable[..., Type], index: Callable[..., Any], numpy: Any, vjp: Any

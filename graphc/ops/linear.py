@@ -18,6 +18,12 @@ from graphc.ops.spell import Expand, Product
 from graphc.types import Dim, Type, broadcast, promote, shape_text
 from graphc.types import product as multiplied
 
+__all__ = [
+    "dot",
+    "matmul",
+    "outer",
+]
+
 
 def _matmul_type(
     a: Type, b: Type, names: tuple[str, str] = ("the first argument", "the second")

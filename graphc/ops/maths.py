@@ -13,6 +13,20 @@ from graphc.expr import primitive
 from graphc.graph import Op
 from graphc.ops.arith import each, masked, numeric, real, square
 
+__all__ = [
+    "cos",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "relu",
+    "sigmoid",
+    "sin",
+    "softplus",
+    "sqrt",
+    "tanh",
+]
+
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     z = np.exp(-np.abs(x))

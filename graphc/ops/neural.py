@@ -21,6 +21,16 @@ from graphc.ops.reduce import count, logsumexp, mean, shifted, shifted_numpy, su
 from graphc.ops.spell import Expand
 from graphc.types import Dim, Type, floating, promote, shape_text
 
+__all__ = [
+    "binary_cross_entropy",
+    "cross_entropy",
+    "hinge",
+    "l2",
+    "log_softmax",
+    "softmax",
+    "squared_error",
+]
+
 Axes = tuple[int, ...]
 
 

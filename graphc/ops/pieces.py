@@ -18,6 +18,11 @@ from graphc.ops.layout import expand_dims, ravel, squeeze
 from graphc.ops.spell import Along, Expand, Place, View
 from graphc.types import Dim, Type, promote, shape_text
 
+__all__ = [
+    "concat",
+    "stack",
+]
+
 # Slices
 
 Ints = tuple[Dim, ...]

@@ -25,6 +25,19 @@ from graphc.ops.maths import exp, log
 from graphc.ops.spell import Expand, Fold
 from graphc.types import DTYPES, Size, Type, dtype_name, floating, shape_text
 
+__all__ = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "sum",
+]
+
 # Type rules
 
 Axes = tuple[int, ...]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import samples
 
 
 def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -98,7 +99,7 @@ EXTRA: dict[str, Any] = {
     ),
     "l2": lambda *ws, strength=1.0: strength * sum((w**2).sum() for w in ws),
 }
-NUMPY = SimpleNamespace(**{**vars(np), **EXTRA})
+NUMPY = SimpleNamespace(**{**vars(np), **EXTRA, **samples.NUMPY})
 
 
 def torch_namespace(torch: Any) -> SimpleNamespace:
@@ -139,7 +140,7 @@ def torch_namespace(torch: Any) -> SimpleNamespace:
         ),
         "l2": lambda *ws, strength=1.0: strength * sum((w**2).sum() for w in ws),
     }
-    return SimpleNamespace(**{**vars(torch), **names})
+    return SimpleNamespace(**{**vars(torch), **names, **samples.TORCH})
 
 
 _NAMES = """
@@ -148,5 +149,5 @@ _NAMES = """
     reshape transpose broadcast_to expand_dims squeeze flip slice concat stack index matmul
     softmax log_softmax cross_entropy squared_error binary_cross_entropy l2
 """
-TORCH = frozenset(_NAMES.split())
+TORCH = frozenset(_NAMES.split()) | samples.TORCH.keys()
 """The operations that PyTorch has under one of these names."""

@@ -103,7 +103,7 @@ def some() -> list[Labelled]:
     """
     found: list[Labelled] = []
     for turn, name in enumerate(SAMPLES):
-        step = STEPS.get(type(OPS[name].spell), 1)
+        step = STEPS.get(type(OPS[name].spell), 1) if name in OPS else 1
         samples = labelled(name)
         found += samples[turn % step :: step] or samples[:1]
     return found
