@@ -17,7 +17,8 @@ import numpy as np
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import FUNCTIONS, Graph, Node, Op, declare
 from graphc.ops.arith import Masked, add, where, zeros_like
-from graphc.ops.spell import Along, Each, View
+from graphc.ops.several import taken_apart
+from graphc.ops.spell import Along, Each, Result, View
 from graphc.types import shape_text
 
 alias = declare(
@@ -89,6 +90,7 @@ class Sweep:
         self.between = _between(self.order, self.wrt)
         self.steep = _steep(self.order, self.between)
         self.found: dict[Node, Node] = {}
+        self.several: dict[Node, dict[int, Node]] = {}
         self.pending: dict[Node, tuple[Node, tuple[Node, ...]]] = {}
         self.sharing = self.graph.sharing
 
@@ -99,7 +101,8 @@ class Sweep:
             with self.graph.told(self.of.where, self.of):
                 self.found[self.of] = self._own(FUNCTIONS["full_like"](self.of, 1), self.of)
             for stage in reversed(self.order):
-                if stage in self.found and any(a in self.between for a in stage.args):
+                reached = stage in self.found or stage in self.several
+                if reached and any(a in self.between for a in stage.args):
                     with self.graph.told(stage.where, stage):
                         self._through(stage)
         finally:
@@ -108,15 +111,26 @@ class Sweep:
     def _through(self, stage: Node) -> None:
         if stage.op.vjp is None:
             return
-        upstream, masks = self._upstream(stage)
-        terms = stage.op.vjp(upstream, stage, *stage.args, **stage.attrs)
+        if isinstance(stage.op.spell, Result):
+            parts = self.several.setdefault(stage.args[0], {})
+            parts[stage.attrs["index"]] = self.found[stage]
+            return
+        upstream, value, masks = self._upstream(stage)
+        terms = stage.op.vjp(upstream, value, *stage.args, **stage.attrs)
         for arg, term in zip(stage.args, terms, strict=True):
             if term is not None and arg in self.between:
                 self._flow(arg, term, masks)
 
-    def _upstream(self, stage: Node) -> tuple[Node, tuple[Node, ...]]:
-        """The stage's gradient without its last masks, where they are to be carried through it."""
-        return self.pending[stage] if stage in self.pending else (self.found[stage], ())
+    def _upstream(self, stage: Node) -> tuple[Any, Any, tuple[Node, ...]]:
+        """The stage's gradient without its last masks, where they are to be carried through it, its
+        value, and those masks; gradients and values of several results are tuples.
+        """
+        if stage in self.several:
+            parts = self.several[stage]
+            every = range(len(stage.types))
+            return tuple(parts.get(k) for k in every), taken_apart(stage), ()
+        bare, masks = self.pending.get(stage, (self.found.get(stage), ()))
+        return bare, stage, masks
 
     def _flow(self, into: Node, term: Any, masks: tuple[Node, ...]) -> None:
         """One term of the chain rule arrives at `into`; a second one is added to what is there."""

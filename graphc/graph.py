@@ -45,6 +45,9 @@ class Graph:
     otherwise).
     """
 
+    below: Graph | None = None
+    """The graph that this one is a draft of (graphc.draft)."""
+
     def __init__(self, title: str = "graph", *, dtype: Any = "float64") -> None:
         self.title = title
         self.dtype = dtype_name(dtype)
@@ -162,7 +165,7 @@ class Graph:
         self, op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], where: Any
     ) -> tuple[Type, ...]:
         try:
-            types = op.infer(*(a.type for a in args), **attrs)
+            types = op.infer(*(a.types if len(a.types) > 1 else a.type for a in args), **attrs)
         except GraphcError as error:
             raise error.about(f"{op.name} ({where[0]})" if where else op.name) from None
         except TypeError as error:

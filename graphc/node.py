@@ -45,7 +45,8 @@ class Op:
     spell     how it is written in a kernel (graphc.ops.spell)
     numpy     what it means: oracle, interpreter and constant folding
     vjp       local gradient: (g, y, *args, **attrs) -> one term (or None) an argument; None: no
-              gradient passes
+              gradient passes; of several results g and y are tuples, g with None for a result
+              that nothing depends on
     symbol    how it is printed: "{0} + {1}"
     effect    "assert", "random", "print": forbids sharing and removal
     core      its gufunc signature, "(m,k),(k,n)->(m,n)"; None: elementwise or of its own kind
@@ -61,9 +62,16 @@ class Op:
     core: str | None = None
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        """A new stage of the arguments' graph; numbers and arrays among them become constants."""
+        """A new stage of the arguments' graph, or the tuple of its results where it has several;
+        numbers and arrays among the arguments become constants.
+        """
         graph = graph_of(*args)
-        return graph.add(self, graph.lift(args), attrs)
+        node = graph.add(self, graph.lift(args), attrs)
+        if len(node.types) == 1:
+            return node
+        return tuple(
+            graph.add(OPS["result"], (node,), {"index": k}) for k in range(len(node.types))
+        )
 
     def __repr__(self) -> str:
         return self.name
@@ -126,9 +134,7 @@ class Node:
     def type(self) -> Type:
         """Its type; raises GraphError for a node of several results."""
         if len(self.types) != 1:
-            raise GraphError(
-                f"{self.label} has {len(self.types)} results", hint="take one: gr.result(node, 0)"
-            )
+            raise GraphError(f"{self.label} has {len(self.types)} results, each with its own type")
         return self.types[0]
 
     @property
@@ -304,13 +310,23 @@ for _name in METHODS:
 Node.__getitem__ = _method("index")
 
 
+def is_below(graph: Graph, draft: Graph) -> bool:
+    """Whether `draft` is a draft of `graph`, or a draft of such a one."""
+    below = draft.below
+    while below is not None and below is not graph:
+        below = below.below
+    return below is graph
+
+
 def graph_of(*args: Any) -> Graph:
-    """The graph that these arguments belong to; raises UsageError without a node, GraphError for
-    two graphs.
+    """The graph that these arguments belong to, a draft rather than what is below it; raises
+    UsageError without a node, GraphError for two graphs.
     """
     graphs = list(dict.fromkeys(a.graph for a in args if isinstance(a, Node)))
     if not graphs:
         raise UsageError("an operation needs at least one stage of a graph among its arguments")
+    if len(graphs) > 1:
+        graphs = [g for g in graphs if not any(is_below(g, other) for other in graphs)]
     if len(graphs) > 1:
         titles = " and ".join(repr(g.title) for g in graphs[:2])
         raise GraphError(f"the arguments belong to two graphs, {titles}", code="G504")

@@ -109,6 +109,7 @@ FORMS: dict[str, Callable[[Node], str]] = {
     "transpose": _transposed,
     "index": _picked,
     "slice": _sliced,
+    "result": lambda node: f"{{}}[{node.attrs['index']}]",
 }
 
 
@@ -163,7 +164,7 @@ def _call(node: Node, args: list[Written]) -> Written:
 def _is_default(node: Node, name: str, value: Any) -> bool:
     """Whether a user would leave it out: it is what the public function takes by itself."""
     defaults = _defaults(FUNCTIONS.get(node.op.name))
-    rank = node.args[0].ndim if node.args else 0
+    rank = node.args[0].types[0].rank if node.args else 0
     return name in defaults and _same_default(value, defaults[name], rank)
 
 

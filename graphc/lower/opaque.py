@@ -21,7 +21,8 @@ from graphc.lower.values import (
     total,
     words,
 )
-from graphc.ops.spell import Along, Check, Place, Product, Scatter
+from graphc.ops.spell import Along, Check, Overlap, Place, Product, Result, Routine, Scatter, Scratch
+from graphc.ops.stack import signature
 from graphc.plan.access import Access, identity, resolve
 from graphc.plan.memory import row_major
 from graphc.plan.tasks import Task
@@ -61,8 +62,8 @@ def matrix(page: Page, access: Access, rows: Dim, columns: Dim, rank: int) -> Ma
     slot = page.part.slots[access.base]
     steps = dict.fromkeys(range(rank), 0)
     for along, stride in zip(access.long(), places(access, slot, page.sizes), strict=True):
-        if along.axis is not None:
-            steps[along.axis] += stride * along.scale
+        for axis, scale in along.terms:
+            steps[axis] += stride * scale
     down, right = steps[rank - 2], steps[rank - 1]
     down, right = (0 if rows == 1 else down), (0 if columns == 1 else right)
     batch = {axis: Name(LETTERS[axis]) for axis in range(rank - 2)}
@@ -202,6 +203,28 @@ def _covered(node: Node) -> bool:
     return bool(node.attrs.get("covers", False))
 
 
+def _overlap(page: Page, task: Task) -> None:
+    """Zeros, then each window added at its place: the loops over outputs are the innermost, which
+    run over neighbours where the stride is 1.
+    """
+    node, (g,) = task.node, task.node.args
+    strides, dilations = node.attrs["strides"], node.attrs["dilations"]
+    n = len(strides)
+    lead = g.ndim - 2 * n
+    order = (*range(lead), *range(lead + n, g.ndim), *range(lead, lead + n))
+    index = tuple(Along(order.index(axis)) for axis in range(g.ndim))
+    inner = Task(g, tuple(g.shape[axis] for axis in order), (resolve(g, index),))
+    scales = row_major([_cap(page, d) for d in node.shape])
+    kernel = [scale * d for scale, d in zip(scales[lead:], dilations, strict=True)]
+    outputs = [scale * s for scale, s in zip(scales[lead:], strides, strict=True)]
+    loops = map(page.values.variable(inner), range(g.ndim))
+    pairs = zip(loops, (*scales[:lead], *kernel, *outputs), strict=True)
+    at = total([(loop, scale) for loop, scale in pairs if loop is not None])
+    value = cast(page.values.element(inner.reads[0], inner), node.dtype)
+    add = Add(Item(page.labels.ident(node), at), value, page.tag)
+    page.lines += [fill(page, node), *_loops(page, inner.extents, [add])]
+
+
 def _check(page: Page, task: Task) -> None:
     """Leave before any state is written when an index is out of range; the header of `work` tells
     which.
@@ -277,11 +300,49 @@ def _nothing(node: Node) -> Expr:
     return Number(node.type.numpy.type(0).item(), node.dtype)
 
 
+def _routine(page: Page, task: Task) -> None:
+    """A call for each core of the stack, between pointers to where each begins."""
+    call = task.node.args[0] if isinstance(task.node.op.spell, Result) else task.node
+    found = signature(call.op.core or "")
+    shapes = [a.shape for a in call.args]
+    lead, sizes = found.lead(shapes), found.sizes(shapes)
+    args = [_core(page, a, len(lead), axes) for a, axes in zip(call.args, found.args, strict=True)]
+    pairs = zip(task.values, found.results, strict=False)
+    results = [_core(page, r, len(lead), axes) for r, axes in pairs]
+    scratch = [Name(page.labels.ident(r)) for r in task.more if isinstance(r.op.spell, Scratch)]
+    numbers = [extent(sizes[name], page.sizes) for name in found.letters if name in sizes]
+    options = [_option(call.attrs[name]) for name in call.op.spell.options]
+    operands = (*numbers, *options, *args, *results, *scratch)
+    page.lines += _loops(page, lead, [Run(Call(call.op.spell.function, operands), page.tag)])
+
+
+def _core(page: Page, node: Node, rank: int, axes: Sequence[str]) -> Expr:
+    """Where the core of a node begins that belongs to the current place in the stack."""
+    own = node.ndim - len(axes)
+    lead = [
+        Along(None) if d == 1 else Along(i + rank - own) for i, d in enumerate(node.shape[:own])
+    ]
+    access = resolve(node, (*lead, *(Along(None) for _ in axes)))
+    letters = {axis: Name(LETTERS[axis]) for axis in range(rank)}
+    slot = page.part.slots[access.base]
+    begin = offset_of(access, slot, page.sizes, letters.get)
+    buffer = Name(page.labels.ident(access.base))
+    return buffer if begin == _whole(0) else Call("shift", (buffer, begin))
+
+
+def _option(value: bool | int | float) -> Number:
+    whole = isinstance(value, int)
+    return Number(int(value), "i64") if whole else Number(float(value), "f64")
+
+
 OPAQUE: dict[type, Callable[[Page, Task], None]] = {
     Product: _product,
     Scatter: _scatter,
     Place: _place,
+    Overlap: _overlap,
     Check: _check,
+    Routine: _routine,
+    Result: _routine,
 }
 
 __all__ = ["OPAQUE", "never_negative"]

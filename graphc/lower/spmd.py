@@ -31,7 +31,7 @@ from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
 from graphc.lower.parts import mapped, rebuilt
 from graphc.lower.reductions import TOTALS, is_register, joiner, register_of
 from graphc.lower.sums import Sums
-from graphc.lower.touch import Touch, flat, touches
+from graphc.lower.touch import Touch, apart, flat, indices, row, touches
 from graphc.plan.align import aligned
 from graphc.plan.products import shared
 
@@ -293,7 +293,7 @@ class _Spreader:
             place = self.kernel.places.get(touch.buffer)
             if place is not None and not place.own:
                 by_place.setdefault((place.arena, place.offset), []).append(touch)
-        sums = []
+        sums, most = [], indices(stmt, self.capacity)
         for found in by_place.values():
             if not any(t.writes for t in found):
                 continue
@@ -301,6 +301,8 @@ class _Spreader:
             if factors == {0} and all(t.adds for t in found) and found[0].buffer in self.sums.fills:
                 sums.append(found[0].buffer)
             elif len(factors) > 1 or factors & {None, 0}:
+                return None
+            elif not apart(found, stmt, *factors, most):
                 return None
         return sums
 
@@ -312,7 +314,8 @@ class _Spreader:
         names = {buffer: own for buffer, (own, _) in mine.items()}
         body = tuple(renamed(s, names) for s in stmt.body)
         found = [t for t in touches(stmt) if t.buffer not in mine]
-        factors = [t.factor(stmt.index) for t in found]
+        most = indices(stmt, self.capacity)
+        factors = [row(t, stmt, most) for t in found]
         scaled = [None if f is None else f * scale for f in factors]
         self._meet(zip(found, scaled, strict=True), share)
         if counted(stmt):

@@ -4,11 +4,13 @@ turn of a loop to the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphc.expr import Binary, Call, Expr, Item, Name
 from graphc.kernel import Add, If, Loop, Run, Stmt, Store, While
+from graphc.lower.blocks import within
+from graphc.lower.cost import value
 from graphc.lower.linear import linear
 from graphc.lower.parts import everything, exprs
 
@@ -35,6 +37,46 @@ class Touch:
             return None
         return terms.of(variable)
 
+    def beside(self, variable: str, most: Mapping[str, int]) -> tuple[int, int, bool]:
+        """The least and the largest index where the variable is 0, for other loops' indices up to
+        `most`; and whether these are all that is in it: what else there is counts as 0.
+        """
+        terms = linear(self.index) if self.index is not None else None
+        if terms is None:
+            return 0, 0, False
+        low = high = terms.const
+        others = terms.without(variable).factors
+        for name, factor in others:
+            reach = factor * most.get(getattr(name, "text", ""), 0)
+            low, high = low + min(reach, 0), high + max(reach, 0)
+        return low, high, all(getattr(name, "text", "") in most for name, _ in others)
+
+
+def indices(loop: Loop, capacity: Mapping[str, int]) -> dict[str, int]:
+    """The largest index of every loop inside of a loop."""
+    found: dict[str, int] = {}
+    inside = within(loop, capacity)
+    for stmt in flat(loop.body):
+        if isinstance(stmt, Loop):
+            last = value(stmt.hi, inside) - 1
+            found[stmt.index] = max(last, found.get(stmt.index, 0))
+    return found
+
+
+def apart(found: Iterable[Touch], loop: Loop, factor: int, most: Mapping[str, int]) -> bool:
+    """Whether each turn of a loop touches memory that no other turn does, moving by `factor`."""
+    spans = [touch.beside(loop.index, most) for touch in found]
+    low, high = min(s[0] for s in spans), max(s[1] for s in spans)
+    return high - low < abs(factor) * loop.step
+
+
+def row(touch: Touch, loop: Loop, most: Mapping[str, int]) -> int | None:
+    """The distance of rows where turn i of a loop touches row i alone; None where it may not."""
+    factor = touch.factor(loop.index)
+    low, high, known = touch.beside(loop.index, most)
+    inside = factor and known and 0 <= low and high < abs(factor) * loop.step
+    return factor if inside else None
+
 
 def touches(stmt: Stmt) -> Iterator[Touch]:
     """Everything a statement touches, in the order of the lines."""
@@ -54,7 +96,7 @@ def _of_line(stmt: Stmt) -> Iterator[Touch]:
     target = getattr(stmt, "target", None)
     adds = isinstance(stmt, Add)
     if isinstance(stmt, Run):
-        yield from CALLS.get(stmt.call.function, _reads)(stmt.call)
+        yield from CALLS.get(stmt.call.function, _anywhere)(stmt.call)
         return
     for e in (e for e in exprs(stmt) if e is not target):
         yield from _reads(e)
@@ -98,6 +140,14 @@ def _multiplied(call: Call) -> Iterator[Touch]:
     for n in (6, 8):
         yield Touch(pointed(call.args[n])[0], None)
     yield Touch(pointed(call.args[11])[0], None, True)
+
+
+def _anywhere(call: Call) -> Iterator[Touch]:
+    """What a function of the prelude may read and write: all that it has a pointer to."""
+    for arg in call.args:
+        yield from _reads(arg)
+        if isinstance(arg, Name) or (isinstance(arg, Call) and arg.function == "shift"):
+            yield Touch(pointed(arg)[0], None, True)
 
 
 def pointed(e: Expr) -> tuple[str, Expr | None]:

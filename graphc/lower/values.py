@@ -64,9 +64,9 @@ def offset_of(
     const = 0
     for along, stride in zip(access.long(), places(access, slot, sizes), strict=True):
         const += _shift(along, stride, sizes, terms)
-        name = variable(along.axis) if along.axis is not None else None
-        if name is not None and stride:
-            terms[name] = terms.get(name, 0) + stride * along.scale
+        for axis, scale in along.terms if stride else ():
+            if (name := variable(axis)) is not None:
+                terms[name] = terms.get(name, 0) + stride * scale
     return total(terms.items(), const)
 
 
@@ -119,9 +119,9 @@ class Values:
         return typed(as_expr(base.op.spell.expr(at=at, **attrs)), base.dtype), base.dtype
 
     def _along(self, along: Along, variable: Callable[[int], Expr | None]) -> Expr:
-        name = variable(along.axis) if along.axis is not None else None
         offset = self.sizes.resolved(along.offset)
-        terms = [(name, along.scale)] if name is not None else []
+        named = ((variable(axis), scale) for axis, scale in along.terms)
+        terms = [(name, scale) for name, scale in named if name is not None]
         if isinstance(offset, Size):
             terms += words(offset, self.sizes)
             offset = offset.const

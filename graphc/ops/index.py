@@ -1,4 +1,4 @@
-"""Elements picked and put by integer indices: take, x[...], one_hot, scatter_add.
+"""Elements picked by integer indices: x[...], one_hot.
 
 Negative indices count from the end, as in NumPy. Every index passes a check before memory is
 touched; labels, which must not be negative, pass a stricter one.
@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, LabelError, ShapeError, UsageError
 from graphc.graph import Node, Op, declare, public
-from graphc.ops.arith import add, astype, equal
+from graphc.ops.arith import astype, equal
 from graphc.ops.axes import axis_of, stage
 from graphc.ops.layout import (
     broadcast_to,
@@ -31,14 +31,12 @@ from graphc.types import Dim, Size, Type, as_dim, broadcast, dtype_name, shape_t
 __all__ = [
     "index",
     "one_hot",
-    "scatter_add",
-    "take",
 ]
 
 # Checked indices
 
 
-def _integers(t: Type, what: str = "index") -> Type:
+def integers(t: Type, what: str = "index") -> Type:
     if t.is_float or t.dtype == "bool":
         hint = (
             "gr.where(mask, x, 0) keeps the shape" if t.dtype == "bool" else "gr.astype(x, 'int64')"
@@ -70,7 +68,7 @@ def _check_numpy(indices: np.ndarray, low: int, high: int, what: str) -> np.ndar
 _check = declare(
     Op(
         "check",
-        lambda t, low, high, what: _integers(t, what),
+        lambda t, low, high, what: integers(t, what),
         Check(),
         _check_numpy,
         effect="assert",
@@ -94,11 +92,11 @@ def _gather_type(x: Type, *indices: Type) -> Type:
         raise ShapeError(
             f"{len(indices)} indices are too many for shape {shape_text(x.shape)}", code="G103"
         )
-    spread = broadcast(*(_integers(i).shape for i in indices))
+    spread = broadcast(*(integers(i).shape for i in indices))
     return Type(x.dtype, spread + x.shape[len(indices) :])
 
 
-def _scatter_type(g: Type, *indices: Type, shape: tuple[Dim, ...]) -> Type:
+def scatter_type(g: Type, *indices: Type, shape: tuple[Dim, ...]) -> Type:
     picked = _gather_type(Type(g.dtype, shape), *indices).shape
     if broadcast(g.shape, picked) != picked:
         raise ShapeError(
@@ -109,10 +107,10 @@ def _scatter_type(g: Type, *indices: Type, shape: tuple[Dim, ...]) -> Type:
 
 
 def _scatter_numpy(g: np.ndarray, *indices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return _scatter_add_numpy(np.zeros(shape, g.dtype), g, *indices)
+    return scatter_add_numpy(np.zeros(shape, g.dtype), g, *indices)
 
 
-def _scatter_add_numpy(x: np.ndarray, values: np.ndarray, *indices: np.ndarray) -> np.ndarray:
+def scatter_add_numpy(x: np.ndarray, values: np.ndarray, *indices: np.ndarray) -> np.ndarray:
     """np.add.at, with values broadcast first: that function reads astray when values have fewer
     axes than indices.
     """
@@ -121,7 +119,7 @@ def _scatter_add_numpy(x: np.ndarray, values: np.ndarray, *indices: np.ndarray) 
     return total
 
 
-def _in_range(indices: Sequence[np.ndarray], shape: Sequence[int]) -> list[np.ndarray]:
+def in_range(indices: Sequence[np.ndarray], shape: Sequence[int]) -> list[np.ndarray]:
     """The indices of the leading axes, checked."""
     return [_check_numpy(i, -n, n, "index") for i, n in zip(indices, shape, strict=False)]
 
@@ -138,7 +136,7 @@ gather: Op = declare(
 )  # fmt: skip
 scatter: Op = declare(
     Op(
-        "scatter", _scatter_type, Scatter(), _scatter_numpy,
+        "scatter", scatter_type, Scatter(), _scatter_numpy,
         lambda g, y, values, *i, shape: (gather(g, *i), *_no(i)),
     )
 )  # fmt: skip
@@ -151,12 +149,12 @@ def _spread(indices: Sequence[Node], dims: Sequence[Dim]) -> list[Node]:
     return [i if i.shape == shape else broadcast_to(i, shape) for i in found]
 
 
-_index = declare(
+pick = declare(
     Op(
         "index", _gather_type,
         Expand(lambda x, *i: gather(x, *_spread(i, x.shape))),
-        lambda x, *i: x[tuple(_in_range(i, x.shape))],
-        lambda g, y, x, *i: (_index_add(g, *i, shape=x.shape), *_no(i)),
+        lambda x, *i: x[tuple(in_range(i, x.shape))],
+        lambda g, y, x, *i: (index_add(g, *i, shape=x.shape), *_no(i)),
     )
 )  # fmt: skip
 """x[i, j, ...] by integer arrays on the leading axes."""
@@ -168,91 +166,21 @@ def _index_add_define(g: Node, *indices: Node, shape: tuple[Dim, ...]) -> Node:
     return scatter(values, *_spread(indices, shape), shape=shape)
 
 
-_index_add: Op = declare(
+index_add: Op = declare(
     Op(
-        "index_add", _scatter_type, Expand(_index_add_define),
-        lambda g, *i, shape: _scatter_numpy(g, *_in_range(i, shape), shape=shape),
-        lambda g, y, values, *i, shape: (_index(g, *i), *_no(i)),
+        "index_add", scatter_type, Expand(_index_add_define),
+        lambda g, *i, shape: _scatter_numpy(g, *in_range(i, shape), shape=shape),
+        lambda g, y, values, *i, shape: (pick(g, *i), *_no(i)),
     )
 )  # fmt: skip
 """zeros(shape) with values added up at x[i, j, ...]: the gradient of picking."""
-
-
-_scatter_add = declare(
-    Op(
-        "scatter_add",
-        lambda x, values, *i: Type(
-            add.infer(x, _scatter_type(values, *i, shape=x.shape)).dtype, x.shape
-        ),
-        Expand(lambda x, values, *i: x + _index_add(values, *i, shape=x.shape)),
-        lambda x, values, *i: _scatter_add_numpy(x, values, *_in_range(i, x.shape)),
-        lambda g, y, x, values, *i: (g, _index(g, *i), *_no(i)),
-    )
-)
-
-
-@public
-def scatter_add(x: Node, indices: Any, values: Any) -> Node:
-    """`x` with `values` added at x[indices], as np.add.at does; a tuple of indices goes to the
-    leading axes.
-
-    Raises DTypeError for indices that are no integers; a computed index that points outside raises
-    LabelError in a call.
-    """
-    given = indices if isinstance(indices, tuple) else (indices,)
-    return _scatter_add(x, values, *map(_as_index, given))
-
-
-# take
-
-
-def _take_type(x: Type, indices: Type, axis: int) -> Type:
-    return Type(x.dtype, x.shape[:axis] + _integers(indices).shape + x.shape[axis + 1 :])
-
-
-def _take_define(x: Node, indices: Node, axis: int) -> Node:
-    picked = _index(move_axis(x, axis, 0), indices)
-    return _move_block(picked, 0, indices.ndim, axis)
-
-
-def _take_vjp(g: Node, y: Node, x: Node, indices: Node, axis: int) -> tuple[Node, None]:
-    shape = (x.shape[axis], *x.shape[:axis], *x.shape[axis + 1 :])
-    total = _index_add(_move_block(g, axis, indices.ndim, 0), indices, shape=shape)
-    return move_axis(total, 0, axis), None
-
-
-def _move_block(x: Node, start: int, width: int, target: int) -> Node:
-    """`x` with `width` neighbouring axes moved from `start` to `target`."""
-    block = range(start, start + width)
-    rest = [i for i in range(x.ndim) if i not in block]
-    order = (*rest[:target], *block, *rest[target:])
-    return x if order == tuple(range(x.ndim)) else permute_dims(x, order)
-
-
-def _take_numpy(x: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
-    return np.take(x, _in_range([indices], x.shape[axis:])[0], axis)
-
-
-_take = declare(Op("take", _take_type, Expand(_take_define), _take_numpy, _take_vjp))
-
-
-@public
-def take(x: Node, indices: Any, axis: int | None = None) -> Node:
-    """The elements of `x` at integer `indices` along `axis`, of all elements in row-major order for
-    None.
-
-    Raises DTypeError for indices that are no integers; one that points outside raises LabelError in
-    a call.
-    """
-    x, axis = (ravel(stage(x)), 0) if axis is None else (stage(x), axis)
-    return _take(x, _as_index(indices), axis=axis_of(axis, x.ndim, x.shape))
 
 
 # one_hot
 
 
 def _one_hot_type(t: Type, num_classes: Dim, dtype: str) -> Type:
-    return Type(dtype, (*_integers(t, "label").shape, num_classes))
+    return Type(dtype, (*integers(t, "label").shape, num_classes))
 
 
 def _one_hot_define(t: Node, num_classes: Dim, dtype: str) -> Node:
@@ -288,7 +216,8 @@ def index(x: Node, key: Any) -> Node:
     """What x[key] means: integers, slices, None and Ellipsis as in NumPy, and integer arrays
     broadcast together.
 
-    Raises ShapeError or LabelError for what does not fit the shape, UsageError for a boolean mask.
+    A literal mask (an array of bools) picks where it is true. Raises ShapeError or LabelError for
+    what does not fit the shape, UsageError for a mask that is a stage.
     """
     items = _complete(key if isinstance(key, tuple) else (key,), stage(x).shape)
     new = tuple(i for i, item in enumerate(items) if item is None)
@@ -304,23 +233,51 @@ def _complete(key: Sequence[Any], shape: Sequence[Dim]) -> list[Any]:
     """
     items = [_item(i) for i in key]
     dots = [i for i, item in enumerate(items) if item is Ellipsis] or [len(items)]
-    named = [item for item in items if item is not None and item is not Ellipsis]
-    if len(dots) > 1 or len(named) > len(shape):
-        raise LabelError(
-            f"{len(named)} indices are too many for shape {shape_text(shape)}", code="G103"
-        )
-    whole = [slice(None)] * (len(shape) - len(named))
-    return items[: dots[0]] + whole + items[dots[0] + 1 :]
+    count = sum(map(_width, items))
+    if len(dots) > 1 or count > len(shape):
+        raise LabelError(f"{count} indices are too many for shape {shape_text(shape)}", code="G103")
+    whole = [slice(None)] * (len(shape) - count)
+    return _unmasked(items[: dots[0]] + whole + items[dots[0] + 1 :], shape)
+
+
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, np.ndarray) and item.dtype == bool
+
+
+def _width(item: Any) -> int:
+    """How many axes an item of a key stands for."""
+    return item.ndim if _is_mask(item) else int(item is not None and item is not Ellipsis)
+
+
+def _unmasked(items: Sequence[Any], shape: Sequence[Dim]) -> list[Any]:
+    """Every literal mask as the integer indices of its true elements."""
+    found: list[Any] = []
+    axis = 0
+    for item in items:
+        axes = tuple(shape[axis : axis + _width(item)])
+        axis += len(axes)
+        found += true_places(item, axes) if _is_mask(item) else [item]
+    return found
+
+
+def true_places(mask: np.ndarray, shape: Sequence[Dim]) -> list[np.ndarray]:
+    """The indices of a literal mask's true elements; raises ShapeError (G102) unless it has
+    `shape`.
+    """
+    if mask.shape != tuple(shape):
+        texts = f"{shape_text(mask.shape)} does not fit {shape_text(shape)}"
+        raise ShapeError(f"a mask of shape {texts}", code="G102")
+    return list(np.nonzero(mask))
 
 
 def _item(item: Any) -> Any:
     if item is None or item is Ellipsis or isinstance(item, slice):
         return item
     whole = isinstance(item, (int, np.integer)) and not isinstance(item, bool)
-    return int(item) if whole else _as_index(item)
+    return int(item) if whole else _aspick(item)
 
 
-def _as_index(indices: Any) -> Any:
+def _aspick(indices: Any) -> Any:
     """A stage or an array of integers; raises UsageError for a mask or a float."""
     found = indices if isinstance(indices, Node) else np.asarray(indices)
     if not isinstance(found, Node) and not found.size:
@@ -392,11 +349,19 @@ def _mixed(x: Node, items: list[Any], arrays: list[int]) -> Node:
     x = _basic(x, [item if isinstance(item, slice) else slice(None) for item in items])
     rest = [i for i in range(x.ndim) if i not in axes]
     order = (*axes, *rest)
-    found = _index(
+    found = pick(
         x if order == tuple(range(x.ndim)) else permute_dims(x, order), *(items[a] for a in axes)
     )
     together = axes == list(range(axes[0], axes[-1] + 1))
-    return _move_block(found, 0, found.ndim - len(rest), axes[0] if together else 0)
+    return move_block(found, 0, found.ndim - len(rest), axes[0] if together else 0)
+
+
+def move_block(x: Node, start: int, width: int, target: int) -> Node:
+    """`x` with `width` neighbouring axes moved from `start` to `target`."""
+    block = range(start, start + width)
+    rest = [i for i in range(x.ndim) if i not in block]
+    order = (*rest[:target], *block, *rest[target:])
+    return x if order == tuple(range(x.ndim)) else permute_dims(x, order)
 
 
 # Note [Where picked axes go]. NumPy puts the axes that index arrays make where the first of them

@@ -18,7 +18,16 @@ from graphc.errors import DTypeError, ShapeError
 from graphc.expr import primitive
 from graphc.graph import FUNCTIONS, OPS, Node, Op, declare, public
 from graphc.ops.arith import abs as absolute
-from graphc.ops.arith import astype, equal, isnan, logical_and, logical_or, masked, where
+from graphc.ops.arith import (
+    astype,
+    equal,
+    isnan,
+    logical_and,
+    logical_or,
+    masked,
+    not_equal,
+    where,
+)
 from graphc.ops.axes import axes_of, reduced, stage
 from graphc.ops.layout import broadcast_to, expand_dims, extent, iota, squeeze, transpose
 from graphc.ops.maths import exp, log
@@ -43,7 +52,7 @@ __all__ = [
 Axes = tuple[int, ...]
 
 
-def _wide(x: Type, axis: Axes, keepdims: bool) -> Type:
+def wide(x: Type, axis: Axes, keepdims: bool) -> Type:
     """Sums and products: integers and bool become 64 bits wide."""
     dtype = x.dtype if x.is_float else "u64" if x.dtype.startswith("u") else "i64"
     return Type(dtype, reduced(x.shape, axis, keepdims))
@@ -64,7 +73,8 @@ def _position(x: Type, axis: Axes, keepdims: bool) -> Type:
     return Type("i64", _some(x.with_dtype("f64"), axis, keepdims).shape)
 
 
-def _averaged(x: Type, axis: Axes, keepdims: bool) -> Type:
+def averaged(x: Type, axis: Axes, keepdims: bool) -> Type:
+    """Means: f64 for integers."""
     return Type(x.dtype if x.is_float else "f64", reduced(x.shape, axis, keepdims))
 
 
@@ -123,8 +133,8 @@ def _fold(name: str, infer: Any, combine: Any, start: Any, means: Any, vjp: Any 
 
 # fmt: off
 #     name    type    acc, x                   starts at         means    local gradient
-_fold("sum",  _wide,  lambda acc, x: acc + x,  lambda dtype: 0,  np.sum,  _sum_vjp)
-_fold("prod", _wide,  lambda acc, x: acc * x,  lambda dtype: 1,  np.prod, _prod_vjp)
+_fold("sum",  wide,   lambda acc, x: acc + x,  lambda dtype: 0,  np.sum,  _sum_vjp)
+_fold("prod", wide,   lambda acc, x: acc * x,  lambda dtype: 1,  np.prod, _prod_vjp)
 _fold("max",  _some,  primitive("maximum"),    _lowest,          np.max,  _extreme_vjp("argmax"))
 _fold("min",  _some,  primitive("minimum"),    _highest,         np.min,  _extreme_vjp("argmin"))
 _fold("any",  _truth, lambda acc, x: acc | x,  lambda dtype: False, np.any)
@@ -236,7 +246,7 @@ def _mean_vjp(g: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[No
     return (broadcast_to(share, x.shape),)
 
 
-_mean = declare(Op("mean", _averaged, Expand(_mean_define), _along(np.mean), _mean_vjp))
+_mean = declare(Op("mean", averaged, Expand(_mean_define), _along(np.mean), _mean_vjp))
 
 
 def shifted(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
@@ -279,6 +289,11 @@ _logsumexp = declare(
 
 
 # What a user calls
+
+
+def _holds(x: Any) -> Node:
+    """Numbers as bools."""
+    return x if stage(x).dtype == "bool" else not_equal(x, 0)
 
 
 def _reduction(name: str, x: Any, axis: Any, keepdims: bool) -> Node:
@@ -327,14 +342,14 @@ def min(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
 
 @public
 def any(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
-    """Whether one of the bools along `axis` is true; raises DTypeError for other types."""
-    return _reduction("any", x, axis, keepdims)
+    """Whether one element along `axis` is true; a number is where it is not 0, as NaN is."""
+    return _reduction("any", _holds(x), axis, keepdims)
 
 
 @public
 def all(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
-    """Whether all bools along `axis` are true; raises DTypeError for other types."""
-    return _reduction("all", x, axis, keepdims)
+    """Whether all elements along `axis` are true; a number is where it is not 0, as NaN is."""
+    return _reduction("all", _holds(x), axis, keepdims)
 
 
 @public

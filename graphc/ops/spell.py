@@ -8,15 +8,19 @@ Reshape  the same memory in order under another shape; costs nothing
 Gather   values picked at computed indices of the leading axes
 Scatter  values added up at computed indices of the leading axes, from zero
 Place    pieces laid into slices of a new array, zero elsewhere
+Overlap  windows laid over each other in a new array, and added up where they meet
 Product  matrices multiplied
 Check    indices, once they are known to be in range
+Routine  a function of the prelude, called once for each core of a stack
+Result   one of the several results of a stage
+Pack     several values as one stage of several results
 Extent   a size as it is at run time
 Expand   defined by other operations; keeps its own gradient and its own stage
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,12 +58,25 @@ class Fold:
 @dataclass(frozen=True)
 class Along:
     """The index along one axis of a view's argument: `offset + scale * (index along axis of the
-    result)`.
+    result)`, and the same for each pair of axis and scale in `also`: what a window sees depends on
+    where it is and on the place within it.
     """
 
     axis: int | None
     scale: int = 1
     offset: Dim = 0
+    also: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def terms(self) -> tuple[tuple[int, int], ...]:
+        """The axes of the result that it follows, each with its scale."""
+        return () if self.axis is None else ((self.axis, self.scale), *self.also)
+
+
+def along(scales: Mapping[int, int], offset: Dim = 0) -> Along:
+    """The index `offset + the sum of scale * (index along axis)`, from the scale of each axis."""
+    terms = sorted((axis, scale) for axis, scale in scales.items() if scale)
+    return Along(*terms[0], offset, tuple(terms[1:])) if terms else Along(None, 1, offset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +117,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """args (g,) of shape (..., *outputs, *kernel), attrs["shape"], attrs["strides"] and
+    attrs["dilations"], which say how many axes are outputs: zeros(shape), then
+    result[..., stride * o + dilation * k] += g[..., o, k].
+    """
+
+
+@dataclass(frozen=True)
 class Product:
     """args (a, b) of rank >= 2: matmul over the last two axes, leading axes broadcast."""
 
@@ -109,6 +134,37 @@ class Check:
     """args (indices,), attrs["low"], attrs["high"]: the indices themselves, after a test that low
     <= i < high.
     """
+
+
+@dataclass(frozen=True, eq=False)
+class Routine:
+    """`function(*sizes, *options, *args, *results[, scratch])`, one call for each core of a stack.
+
+    `sizes` are the letters of Op.core in the order in which they come first, `options` the
+    attributes that are handed over, as numbers; arguments and results are pointers to cores that
+    lie in row-major order, of element types of their own. `scratch`: how many bytes of working
+    memory a call wants, from the sizes; the same memory serves every call. Leading axes of the
+    arguments broadcast. A core has one axis or more in each argument.
+    """
+
+    function: str
+    options: tuple[str, ...] = ()
+    scratch: Callable[..., int] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """args (stage,), attrs["index"]: that one of its several results."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Its arguments are its results."""
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Memory that a routine works in."""
 
 
 @dataclass(frozen=True)

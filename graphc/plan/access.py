@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.graph import Node
-from graphc.ops.spell import Along, Check, Reshape, View
+from graphc.ops.spell import Along, Check, Reshape, View, along
 from graphc.types import Dim
 
 
@@ -38,8 +38,8 @@ class Access:
         if not self.whole:
             return 0
         count = 0
-        for along, loop in zip(self.long(), loops, strict=False):
-            if along != Along(loop):
+        for step, loop in zip(self.long(), loops, strict=False):
+            if step != Along(loop):
                 break
             count += 1
         return count
@@ -97,13 +97,15 @@ def resolve(node: Node, index: tuple[Along, ...] | None = None) -> Access:
 
 
 def _composed(step: Along, index: Sequence[Along]) -> Along:
-    """`step` after `index`: offset + scale * (offset' + scale' * axis)."""
-    if step.axis is None:
-        return step
-    inner = index[step.axis]
-    if inner.axis is None:
-        return Along(None, 1, inner.offset * step.scale + step.offset)
-    return Along(inner.axis, inner.scale * step.scale, inner.offset * step.scale + step.offset)
+    """`step` after `index`: offset + scale * (offset' + scale' * axis), and so for each term."""
+    scales: dict[int, int] = {}
+    offset = step.offset
+    for under, scale in step.terms:
+        inner = index[under]
+        offset = inner.offset * scale + offset
+        for axis, factor in inner.terms:
+            scales[axis] = scales.get(axis, 0) + factor * scale
+    return along(scales, offset)
 
 
 def _reshaped(node: Node, index: tuple[Along, ...]) -> Access:
@@ -135,13 +137,15 @@ def in_order(node: Node) -> bool:
 
 def unit_stride(arg: Node) -> bool:
     """Whether one of the last two axes of a product's operand runs one by one in memory, the other
-    not backwards.
+    not backwards; windows overlap, as rows of a matrix may not.
     """
     access, steps = resolve(arg), dict.fromkeys(range(arg.ndim), 0)
+    if any(step.also for step in access.index):
+        return False
     stride = 1
-    for along, dim in reversed(list(zip(access.index, access.shape, strict=True))):
-        if along.axis is not None:
-            steps[along.axis] += stride * along.scale
+    for step, dim in reversed(list(zip(access.index, access.shape, strict=True))):
+        for axis, scale in step.terms:
+            steps[axis] += stride * scale
         stride *= max(dim, 1) if isinstance(dim, int) else NOMINAL
     down, right = steps[arg.ndim - 2], steps[arg.ndim - 1]
     rows, columns = (d == 1 for d in arg.shape[-2:])

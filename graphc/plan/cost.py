@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphc.graph import Node
-from graphc.ops.spell import Each, Fold, Gather, Product, Scatter
+from graphc.ops.several import operands
+from graphc.ops.spell import Each, Fold, Gather, Overlap, Product, Scatter
 from graphc.plan.access import resolve
 from graphc.plan.memory import nbytes
 from graphc.plan.plan import Part, Plan
@@ -102,6 +103,7 @@ COUNTS: dict[type, Callable[[Node, Sizes], int]] = {
     Each: _size,
     Fold: lambda node, sizes: _size(node.args[0], sizes),
     Scatter: lambda node, sizes: _size(node.args[0], sizes),
+    Overlap: lambda node, sizes: _size(node.args[0], sizes),
     Product: _multiplied,
 }
 
@@ -123,7 +125,7 @@ def _computed(part: Part, task: Task) -> Iterator[Node]:
 def _operands(node: Node) -> list[tuple[Node, Node]]:
     """What a value is computed of, each with a node that has as many elements as are read."""
     if not isinstance(node.op.spell, Gather):
-        return [(arg, arg) for arg in node.args]
+        return [(arg, arg) for arg in operands(node)]
     x, *indices = node.args
     return [(x, node), *((i, i) for i in indices if not counted(i))]
 

@@ -170,7 +170,7 @@ class _Builder:
         overwritten = [a for a in earlier.reads if a.base is task.state]
         if not all(a.aligned(earlier.loops) > depth for a in overwritten):
             return False
-        needed = [a for a in task.reads if a.base is earlier.node]
+        needed = [a for a in task.reads if a.base in earlier.values]
         done = not earlier.opaque and earlier.complete > depth
         return not needed or (done and all(a.aligned(task.loops) > depth for a in needed))
 
@@ -238,7 +238,7 @@ def _behind(block: Block, walls: Container[Leaf | Loop]) -> int:
 def _bases(task: Task) -> set[Node]:
     """The values with axes that a task touches; a number in common is no reason to share a loop."""
     state = [] if task.state is None else [task.state]
-    return {n for n in (task.node, *(a.base for a in task.reads), *state) if n.shape}
+    return {n for n in (*task.values, *(a.base for a in task.reads), *state) if n.shape}
 
 
 def shared(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from graphc.graph import CONST, INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
+from graphc.ops.spell import Pack
 from graphc.plan.access import resolve, unchecked
 from graphc.plan.align import ALIGN, HEADER
 from graphc.plan.follow import follow
@@ -162,7 +163,7 @@ def _part(
 def _used(found: Tasks, wish: Wish) -> set[Node]:
     used = {n for _, n in wish.results} | set(wish.kept)
     for task in found.order:
-        used.add(task.node)
+        used.update(task.values)
         used.update(a.base for a in task.reads)
         used |= {task.state} if task.state is not None else set()
     return used | {unchecked(n) for n in used}
@@ -203,6 +204,8 @@ def numbered(joint: Joint, parts: Mapping[str, Part]) -> tuple[dict[Node, int], 
             known = [numbers[r] for r in graph.readers(node) if r in numbers and r in forward]
             if known:
                 numbers[node] = min(known)
+    packed = [n for n in graph.nodes if isinstance(n.op.spell, Pack)]
+    numbers |= {n: min(numbers.get(a, 0) for a in n.args) for n in packed}
     stages = (
         Stage(number, _named(chief), graph.texts.get(chief, ""), chief.types[0], chief)
         for chief, number in chiefs.items()

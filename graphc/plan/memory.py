@@ -186,6 +186,8 @@ def _lives(nest: Nest, fixed: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, L
             and not isinstance(task.node.op.spell, Check)
         ):
             lives[task.node] = _life(task, readers.get(task.node, []), nest, sizes)
+        for node in (n for n in task.more if n not in fixed):
+            lives[node] = _whole(node, task, readers.get(node, []), nest, sizes)
     return lives
 
 
@@ -236,6 +238,13 @@ def _life(task: Task, readers: list[Task], nest: Nest, sizes: Sizes) -> Life:
         max(size, 0 if register else 1),
         rows=rows,
     )
+
+
+def _whole(node: Node, task: Task, readers: list[Task], nest: Nest, sizes: Sizes) -> Life:
+    """The life of what an opaque task computes beside its first value."""
+    times = [nest.leaf[t].time for t in (task, *readers)]
+    ends = [_span(nest, r, 0, nest.path[r])[1] for r in readers]
+    return Life(node, 0, min(times), max([*times, *ends]), max(nbytes(node, sizes), 1))
 
 
 def _span(nest: Nest, task: Task, depth: int, path: Path) -> tuple[int, int]:

@@ -11,17 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from graphc.graph import CONST, Node
+from graphc.graph import CONST, Node, Op
 from graphc.joint import Joint
 from graphc.ops.arith import cast, copy
-from graphc.ops.spell import Check, Gather, Product, Reshape
+from graphc.ops.several import taken_apart
+from graphc.ops.spell import Check, Gather, Product, Reshape, Routine, Scratch
+from graphc.ops.stack import signature
 from graphc.plan.access import _ones_moved, in_order, is_view, resolve, unit_stride
 from graphc.rules.replay import Walk, replay
+from graphc.types import Type
+
+SCRATCH = Op("scratch", lambda _, nbytes: Type("u8", (nbytes,)), Scratch(), lambda _, nbytes: None)
+"""The memory that a routine works in: a stage that reads the routine's, and is never read."""
 
 
 def settle(joint: Joint) -> Joint:
     """The same values, with copies where memory has to be in order."""
     joint = replay(joint, _settled)
+    for node in joint.graph.nodes:
+        if isinstance(node.op.spell, Routine):
+            _completed(node)
     results = {
         n: _result(n) for n in (*joint.outputs, *joint.gradients.values(), *joint.updates.values())
     }
@@ -31,6 +40,18 @@ def settle(joint: Joint) -> Joint:
         gradients={w: results[g] for w, g in joint.gradients.items()},
         updates={s: results[v] for s, v in joint.updates.items()},
     )
+
+
+def _completed(call: Node) -> None:
+    """Give a routine what it writes to: every result, and working memory."""
+    if len(call.types) > 1:
+        taken_apart(call)
+    wanted = call.op.spell.scratch
+    if wanted is not None:
+        found = signature(call.op.core or "")
+        sizes = found.sizes([a.shape for a in call.args])
+        nbytes = wanted(*(sizes[name] for name in found.letters if name in sizes))
+        call.graph.add(SCRATCH, (call,), {"nbytes": nbytes})
 
 
 def _settled(at: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
@@ -76,6 +97,10 @@ def _check(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
     return args if lies and not _is_placeless(base) else (_copied(index),)
 
 
+def _routine(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
+    return tuple(a if in_order(a) and not _scalar(a) else _copied(a) for a in args)
+
+
 def _is_placeless(base: Node) -> bool:
     """Whether a value is never stored: a count, a size, or a constant of one element."""
     return not base.args and (not base.is_leaf or (base.op is CONST and base.value.size == 1))
@@ -97,4 +122,5 @@ FORMS: dict[type, Callable[[Node, tuple[Node, ...]], tuple[Node, ...]]] = {
     Product: _product,
     Gather: _gather,
     Check: _check,
+    Routine: _routine,
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graphc.graph import INPUT, Graph
-from graphc.ops.spell import Reshape
+from graphc.ops.spell import Reshape, Routine
 from graphc.types import Dim, Size, Type, bind, named
 
 
@@ -56,13 +56,12 @@ class Sizes:
 
 
 def running(graph: Graph, results: Iterable[Type]) -> frozenset[str]:
-    """The names that may be capacities: in front, alone, wherever they touch the outside or a
-    reshape.
+    """The names that may be capacities: in front, alone, wherever they touch the outside, a
+    reshape or a routine.
     """
     inputs = [n.type for n in graph.leaves(INPUT)]
-    reshapes = [
-        t for n in graph.nodes if isinstance(n.op.spell, Reshape) for t in (n.type, n.args[0].type)
-    ]
+    ordered = [n for n in graph.nodes if isinstance(n.op.spell, (Reshape, Routine))]
+    reshapes = [t for n in ordered for part in (n, *n.args) for t in part.types]
     names = {name for t in inputs for name in t.names()}
     outside = [*inputs, *results, *reshapes]
     behind = {

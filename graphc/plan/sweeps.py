@@ -12,7 +12,8 @@ from functools import cached_property
 
 from graphc.graph import Graph, Node
 from graphc.joint import Joint
-from graphc.ops.spell import Check, Each, Extent, Fold, Gather, Reshape, View
+from graphc.ops.several import operands
+from graphc.ops.spell import Check, Each, Extent, Fold, Gather, Reshape, Result, View
 from graphc.plan.access import is_view
 from graphc.plan.cost import operations
 from graphc.plan.memory import nbytes
@@ -67,7 +68,8 @@ class Sweeps:
 
     def __init__(self, joint: Joint, sizes: Mapping[str, int]) -> None:
         self.joint = joint
-        self.order = [n for n in joint.graph.order(*joint.roots) if not n.is_leaf]
+        order = joint.graph.order(*joint.roots)
+        self.order = [n for n in order if not n.is_leaf and len(n.types) == 1]
         self.sizes = Sizes({name: sizes.get(name, DEFAULT) for name in _named(self.order)})
         self.base: dict[Node, Node] = {}
         for node in self.order:
@@ -85,7 +87,7 @@ class Sweeps:
         found: dict[Node, None] = {}
         for node in self.order:
             later = node.backward_of is not None or node not in wanted
-            if later or any(a in found for a in node.args):
+            if later or any(a in found for a in operands(node)):
                 found[node] = None
         return list(found)
 
@@ -124,7 +126,7 @@ class Sweeps:
 
     def bases(self, node: Node) -> dict[Node, None]:
         """What a stage reads, views looked through."""
-        return dict.fromkeys(self.base.get(a, a) for a in node.args)
+        return dict.fromkeys(self.base.get(a, a) for a in operands(node))
 
     def read_by(self, node: Node) -> tuple[int, ...]:
         """The positions of the values that a stage reads."""
@@ -165,7 +167,7 @@ class Sweeps:
         """How many walls lie between the start and each stage. Note [Levels]."""
         found: dict[Node, int] = {}
         for node in self.order:
-            behind = (found[a] + is_wall(a) for a in node.args if a in found)
+            behind = (found[a] + is_wall(a) for a in operands(node) if a in found)
             found[node] = max(behind, default=0)
         return found
 
@@ -187,7 +189,8 @@ def from_memory(node: Node) -> bool:
 
 def _may_repeat(node: Node) -> bool:
     regions = any(isinstance(v, Graph) for v in node.attrs.values())
-    return not node.op.effect and len(node.types) == 1 and not regions
+    alone = not isinstance(node.op.spell, Result)
+    return alone and not node.op.effect and not regions
 
 
 def is_wall(node: Node) -> bool:
@@ -205,7 +208,7 @@ ROWS = (Each, View, Reshape, Check, Extent, Gather)
 
 def _named(order: list[Node]) -> set[str]:
     """The named sizes of these stages and of what they read."""
-    dims = {d for n in order for part in (n, *n.args) for t in part.types for d in t.shape}
+    dims = {d for n in order for part in (n, *operands(n)) for t in part.types for d in t.shape}
     return {name for dim in dims for name in dim_names(dim)}
 
 

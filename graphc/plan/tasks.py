@@ -14,9 +14,25 @@ from functools import cached_property
 
 from graphc.graph import CONST, Node
 from graphc.joint import Joint
-from graphc.ops.spell import Along, Check, Each, Extent, Fold, Gather, Place, Product, Scatter, View
+from graphc.ops.several import operands, results_of
+from graphc.ops.spell import (
+    Along,
+    Check,
+    Each,
+    Extent,
+    Fold,
+    Gather,
+    Overlap,
+    Place,
+    Product,
+    Result,
+    Routine,
+    Scatter,
+    View,
+)
 from graphc.plan.absorb import Absorbed, absorbed, summed
 from graphc.plan.access import Access, identity, is_view, resolve
+from graphc.plan.settle import SCRATCH
 from graphc.types import Dim
 
 SMALL_PRODUCT = 4096
@@ -31,7 +47,8 @@ INLINE_DEPTH = 4
 class Task:
     """A node to compute over a domain of loops, or the store of a state's new value (`state` set).
 
-    `opaque` tasks bring their own loops; nothing joins them.
+    `opaque` tasks bring their own loops; nothing joins them. `more`: what else it computes, the
+    other results of its stage and the working memory that it wants.
     """
 
     node: Node
@@ -40,6 +57,7 @@ class Task:
     reduced: frozenset[int] = frozenset()
     opaque: bool = False
     state: Node | None = None
+    more: tuple[Node, ...] = ()
     absorbs: Absorbed | None = None
     after: list[Task] = field(default_factory=list)
 
@@ -57,6 +75,11 @@ class Task:
     def folded(self) -> tuple[int, ...]:
         """The positions in `loops` that are reduced."""
         return tuple(p for p, axis in enumerate(self.loops) if axis in self.reduced)
+
+    @property
+    def values(self) -> tuple[Node, ...]:
+        """All that it computes."""
+        return (self.node, *self.more)
 
     @property
     def in_register(self) -> bool:
@@ -99,12 +122,13 @@ def tasks(
     made = {
         n: _onto(n, sums[n]) if n in sums else _task(n, inlined)
         for n in nodes
-        if n not in inlined and n not in inside
+        if n not in inlined and n not in inside and chief(n) is n
     }
     wanted = {resolve(o).base for o in joint.outputs}
     stores = _stores(joint, made, inlined | inside, wanted, absorb) if updates else []
     order = [*made.values(), *stores]
-    return Tasks(tuple(order), frozenset(inlined), made)
+    of = made | {n: task for task in made.values() for n in task.more}
+    return Tasks(tuple(order), frozenset(inlined), of)
 
 
 def _needed(joint: Joint, targets: Iterable[Node], given: set[Node]) -> list[Node]:
@@ -121,11 +145,17 @@ def _needed(joint: Joint, targets: Iterable[Node], given: set[Node]) -> list[Nod
     return sorted(found, key=lambda n: n.index)
 
 
+def chief(node: Node) -> Node:
+    """The stage whose task computes a node: for one of several results, the first of them."""
+    several = isinstance(node.op.spell, Result)
+    return min(results_of(node.args[0]).items())[1] if several else node
+
+
 def _bases(node: Node) -> list[Node]:
     """The values that a node reads."""
     if isinstance(node.op.spell, Gather):
         return [a.base for a in gather_reads(node)]
-    return [resolve(a).base for a in node.args]
+    return [resolve(a).base for a in operands(node)]
 
 
 def _inlined(nodes: list[Node], kept: set[Node]) -> set[Node]:
@@ -149,7 +179,7 @@ def _readers(nodes: list[Node]) -> dict[Node, list[tuple[Node, bool]]]:
     """For each node, who reads it, and whether directly (not through a view)."""
     found: dict[Node, list[tuple[Node, bool]]] = {}
     for node in nodes:
-        for arg in node.args:
+        for arg in operands(node):
             base = resolve(arg).base
             found.setdefault(base, []).append((node, base is arg))
     return found
@@ -277,7 +307,19 @@ def _opaque(node: Node, inlined: set[Node]) -> Task:
     return Task(node, node.shape, tuple(r for r in reads if r.base not in inlined), opaque=True)
 
 
+def _routine(node: Node, inlined: set[Node]) -> Task:
+    """A call with all its results and the memory it works in."""
+    call = node.args[0] if isinstance(node.op.spell, Result) else node
+    results = [r for _, r in sorted(results_of(call).items())]
+    scratch = [r for r in call.graph.readers(call) if r.op is SCRATCH]
+    reads = tuple(resolve(a) for a in call.args)
+    more = (*results[1:], *scratch[:1])
+    return Task(node, node.shape, reads, opaque=True, more=more)
+
+
 FORMS = {
+    Routine: _routine,
+    Result: _routine,
     Each: _each,
     Extent: _each,
     View: _each,
@@ -286,6 +328,7 @@ FORMS = {
     Scatter: _scatter,
     Product: _product,
     Place: _opaque,
+    Overlap: _opaque,
     Check: _opaque,
 }
 

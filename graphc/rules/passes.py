@@ -18,7 +18,8 @@ from graphc.grad import alias
 from graphc.graph import LEAVES, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Fired, Joint
-from graphc.ops.spell import Expand
+from graphc.ops.several import pack
+from graphc.ops.spell import Expand, Pack, Result
 from graphc.rules.algebra import ALGEBRA
 from graphc.rules.group import GROUP
 from graphc.rules.replay import Visit, Walk, replay
@@ -131,10 +132,14 @@ def regions(node: Node) -> list[Graph]:
 
 
 def _expanding(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+    if isinstance(node.op.spell, Result) and isinstance(args[0].op.spell, Pack):
+        found = args[0].args[node.attrs["index"]]
+        return alias(found) if node in walk.kept else found
     if not isinstance(node.op.spell, Expand):
         return None
     before = len(walk.graph)
-    whole: Node = node.op.spell.define(*args, **node.attrs)
+    made = node.op.spell.define(*args, **node.attrs)
+    whole: Node = walk.graph.add(pack, made) if isinstance(made, tuple) else made
     if node in walk.kept and whole.index < before:
         whole = alias(whole)
     walk.parts.update((part, whole) for part in _made_since(before, whole) if part is not whole)

@@ -195,7 +195,6 @@ SENTENCES: list[tuple[Callable[..., Any], type[GraphcError], str]] = [
     (lambda n: gr.sum(n["m"], axis=1.0), UsageError, "[G601] an axis is an integer, not float"),
     (lambda n: gr.sum([1.0, 2.0]), UsageError, "[G601] a stage of a graph is wanted here, not list"),
     (lambda n: gr.max(n["none"], axis=0), ShapeError, "[G106] an array of shape (0, 2) has no extreme along axes (0,)"),
-    (lambda n: gr.any(n["v"]), DTypeError, "[G201] a logical reduction takes bool, not f64[3]"),
     (lambda n: gr.reshape(n["m"], (4, 2)), ShapeError, "[G104] (2, 3) cannot be reshaped to (4, 2): 6 elements are not 8"),
     (lambda n: gr.reshape(n["x"], (-1, 2)), ShapeError, "[G104] (batch, 3) cannot be reshaped to (-1, 2)"),
     (lambda n: gr.reshape(n["m"], (-1, -1)), ShapeError, "[G104] only one size of a shape may be -1"),

@@ -1,0 +1,106 @@
+"""Element types, tensors and attributes of ONNX, as NumPy and Python have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from onnx import AttributeProto, TensorProto, numpy_helper
+
+from graphc.errors import DataError
+from graphc.io.onnx.refusals import Unsupported
+from graphc.types import DTYPES
+
+LIMIT = 2**31
+"""Elements that one value may have: what declares more is taken for a broken or hostile file."""
+
+# fmt: off
+ELEMENTS: dict[int, str] = {
+    TensorProto.FLOAT: "f32", TensorProto.DOUBLE: "f64", TensorProto.BOOL: "bool",
+    TensorProto.INT8: "i8", TensorProto.INT16: "i16", TensorProto.INT32: "i32", TensorProto.INT64: "i64",
+    TensorProto.UINT8: "u8", TensorProto.UINT16: "u16", TensorProto.UINT32: "u32", TensorProto.UINT64: "u64",
+}
+# fmt: on
+CODES = {name: code for code, name in ELEMENTS.items()}
+
+Attr = AttributeProto
+FIELDS: dict[int, str] = {Attr.FLOAT: "f", Attr.INT: "i", Attr.STRING: "s", Attr.GRAPH: "g"}
+FIELDS |= {Attr.TENSOR: "t", Attr.FLOATS: "floats", Attr.INTS: "ints", Attr.STRINGS: "strings"}
+FIELDS |= {Attr.TYPE_PROTO: "tp"}
+
+
+def element(code: int) -> str:
+    """The short name of an ONNX element type; raises Unsupported for one that graphc has not."""
+    if code not in ELEMENTS:
+        known = code in TensorProto.DataType.values()
+        name = TensorProto.DataType.Name(code).lower() if known else f"number {code}"
+        raise Unsupported(f"the element type {name} is none of graphc's", hint=", ".join(DTYPES))
+    return ELEMENTS[code]
+
+
+def check_size(shape: tuple[int, ...], what: str) -> None:
+    """Raise DataError where a shape has a negative size, or more elements than anybody means."""
+    if any(n < 0 for n in shape):
+        raise DataError(f"{what} has the negative size {min(shape)}")
+    count = 1
+    for n in shape:
+        count *= n
+    if count > LIMIT:
+        raise DataError(f"{what} declares {count:,} elements, more than {LIMIT:,}")
+
+
+def array(tensor: TensorProto, what: str = "") -> np.ndarray:
+    """The array of a tensor, which never changes; raises DataError where sizes and data disagree."""
+    what = what or f"the tensor {tensor.name!r}"
+    dtype = element(tensor.data_type)
+    check_size(tuple(tensor.dims), what)
+    try:
+        found = np.ascontiguousarray(numpy_helper.to_array(tensor)).reshape(tuple(tensor.dims))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{what} does not hold what it declares: {error}") from None
+    return found.astype(DTYPES[dtype], copy=False)
+
+
+def attributes(node: Any, outer: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of an ONNX node as Python values; `outer` holds those of the function that it
+    stands in. Raises Unsupported for kinds that graphc has no use for.
+    """
+    found = {}
+    for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            if attribute.ref_attr_name in outer:
+                found[attribute.name] = outer[attribute.ref_attr_name]
+            continue
+        found[attribute.name] = attribute_value(attribute)
+    return found
+
+
+def attribute_value(attribute: AttributeProto) -> Any:
+    """A number, a text, an array, a list of the first two, or an inner graph."""
+    field = FIELDS.get(attribute.type)
+    if field is None:
+        raise Unsupported(f"the attribute {attribute.name!r} is of a kind that graphc has not")
+    value = getattr(attribute, field)
+    if field in ("s", "strings"):
+        return _text(value, attribute.name) if field == "s" else [_text(v, "") for v in value]
+    if field == "t":
+        return array(value, f"the attribute {attribute.name!r}")
+    return list(value) if field in ("ints", "floats") else value
+
+
+def _text(value: bytes, name: str) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"the attribute {name!r} is not text") from None
+
+
+def plain_domain(domain: str) -> str:
+    """The domain as tables have it: the main one is empty."""
+    return "" if domain == "ai.onnx" else domain
+
+
+def opset_versions(of: Any) -> dict[str, int]:
+    """The versions of the operators that a model or a function is written in, by domain."""
+    return {plain_domain(o.domain): o.version for o in of.opset_import}

@@ -1,0 +1,127 @@
+"""Windows that slide over the last axes of an array, and their adjoint, which lays windows over
+each other and adds them up where they meet: what convolution and pooling are made of.
+
+`windows` costs nothing; each of the two is the other's gradient. Windows lie inside of the array:
+who wants them to reach beyond its edges lays the array into a larger one first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from graphc.errors import ShapeError
+from graphc.graph import Node, Op, declare
+from graphc.ops.spell import Along, Overlap, View, along
+from graphc.types import Dim, Size, Type, shape_text
+
+__all__: list[str] = []
+
+Ints = tuple[int, ...]
+
+
+def reach(size: int, dilation: int) -> int:
+    """How many elements a window of `size` places covers, from the first to the last."""
+    return dilation * (size - 1) + 1
+
+
+def count(length: Dim, size: int, stride: int, dilation: int) -> int:
+    """How many windows fit into `length` elements; raises ShapeError for none, or a named size."""
+    if isinstance(length, Size):
+        raise ShapeError(
+            f"windows do not slide along the named size {length}", code="G104",
+            hint="only leading axes, as that of a batch, may have names here",
+        )  # fmt: skip
+    covered = reach(size, dilation)
+    if not 0 < covered <= length:
+        raise ShapeError(f"a window over {covered} elements does not fit into {length}")
+    return (length - covered) // stride + 1
+
+
+def _windows_type(x: Type, sizes: Ints, strides: Ints, dilations: Ints) -> Type:
+    lead, last = x.shape[: x.rank - len(sizes)], x.shape[x.rank - len(sizes) :]
+    return Type(x.dtype, (*lead, *map(count, last, sizes, strides, dilations), *sizes))
+
+
+def _windows_index(
+    x: Type, y: Type, sizes: Ints, strides: Ints, dilations: Ints
+) -> tuple[Along, ...]:
+    n = len(sizes)
+    lead = x.rank - n
+    return (*map(Along, range(lead)), *(
+        along({a: step for a, step in ((lead + i, strides[i]), (lead + n + i, dilations[i]))
+               if y.shape[a] != 1})
+        for i in range(n)
+    ))  # fmt: skip
+
+
+def _windows_numpy(x: np.ndarray, sizes: Ints, strides: Ints, dilations: Ints) -> np.ndarray:
+    shape = _windows_type(Type("f64", x.shape), sizes, strides, dilations).shape
+    lead = x.ndim - len(sizes)
+    steps = [
+        tuple(b * s for b, s in zip(x.strides[lead:], scales, strict=True))
+        for scales in (strides, dilations)
+    ]
+    return as_strided(x, shape, (*x.strides[:lead], *steps[0], *steps[1]), writeable=False)  # type: ignore[arg-type]
+
+
+windows: Op = declare(
+    Op(
+        "windows",
+        _windows_type,
+        View(_windows_index),
+        _windows_numpy,
+        lambda g, y, x, sizes, strides, dilations: (
+            overlap_add(g, shape=x.shape, strides=strides, dilations=dilations),
+        ),
+    )
+)
+"""x (..., *lengths) -> (..., *outputs, *sizes): element stride * o + dilation * k along each of the
+last axes, for the o-th window and the k-th place in it.
+"""
+
+
+def _kernel(g: Sequence[Dim], strides: Ints) -> Ints:
+    return tuple(g[len(g) - len(strides) :])  # type: ignore[arg-type]
+
+
+def _overlap_type(g: Type, shape: tuple[Dim, ...], strides: Ints, dilations: Ints) -> Type:
+    whole, sizes = Type(g.dtype, shape), _kernel(g.shape, strides)
+    if _windows_type(whole, sizes, strides, dilations).shape != g.shape:
+        raise ShapeError(
+            f"windows of shape {shape_text(g.shape)} are not those of {shape_text(shape)}",
+            code="G102",
+        )
+    return whole
+
+
+def _overlap_numpy(g: np.ndarray, shape: Ints, strides: Ints, dilations: Ints) -> np.ndarray:
+    n, total = len(strides), np.zeros(shape, g.dtype)
+    outputs = g.shape[g.ndim - 2 * n : g.ndim - n]
+    for k in np.ndindex(*_kernel(g.shape, strides)):
+        starts = tuple(d * i for d, i in zip(dilations, k, strict=True))
+        spans = zip(starts, outputs, strides, strict=True)
+        at = tuple(slice(a, a + s * (o - 1) + 1, s) for a, o, s in spans)
+        total[(..., *at)] += g[(..., *k)]
+    return total
+
+
+overlap_add: Op = declare(
+    Op(
+        "overlap_add",
+        _overlap_type,
+        Overlap(),
+        _overlap_numpy,
+        lambda g, y, x, shape, strides, dilations: (
+            windows(g, sizes=_kernel(x.shape, strides), strides=strides, dilations=dilations),
+        ),
+    )
+)
+"""g (..., *outputs, *sizes) -> zeros(shape), to which each window is added at its place."""
+
+
+def sliding(x: Node, sizes: Ints, strides: Ints, dilations: Ints) -> Node:
+    """The windows over the last axes of `x`."""
+    return windows(x, sizes=sizes, strides=strides, dilations=dilations)
