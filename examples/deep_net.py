@@ -69,4 +69,4 @@ if __name__ == "__main__":
     for sigma in IN_NUMPY:
         for depth in (2, 10, 50):
             products, error = compare([sigma] * depth, jit=False)  # 50 layers take 10 s to compile
-            print(f"{depth} layers of {sigma.name}: {products} products, off by {error:.0e}")
+            print(f"{depth} layers of {sigma.__name__}: {products} products, off by {error:.0e}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from graphc import init as init
+from graphc.batching import vmap as vmap
 from graphc.compile import compile as compile
 from graphc.define import constant as constant
 from graphc.define import graph as graph
@@ -16,14 +17,27 @@ from graphc.define import scope as scope
 from graphc.define import state as state
 from graphc.errors import GraphcError as GraphcError
 from graphc.exchange import from_networkx as from_networkx
+from graphc.forward import jvp as jvp
+from graphc.flow import cond as cond
+from graphc.flow import fori as fori
+from graphc.flow import scan as scan
+from graphc.flow import while_loop as while_loop
 from graphc.gate import Gate as Gate
 from graphc.gate import gate as gate
 from graphc.grad import grad as grad
+from graphc.grad import vjp as vjp
 from graphc.graph import Graph as Graph
 from graphc.graph import Node as Node
 from graphc.graph import Op as Op
+from graphc.hooks import *  # noqa: F403
+from graphc.jacobian import gauss_newton as gauss_newton
+from graphc.jacobian import hessian as hessian
+from graphc.jacobian import hvp as hvp
+from graphc.jacobian import jacobian as jacobian
+from graphc.jacobian import per_example_grad as per_example_grad
 from graphc.ops import *  # noqa: F403
 from graphc.runtime.program import Program as Program
+from graphc.substitute import substitute as substitute
 from graphc.train import optim as optim
 from graphc.train.step import Step as Step
 from graphc.train.step import compile_step as compile_step

@@ -82,4 +82,9 @@ def _init(value: Init) -> Any:
     return "init"
 
 
+@_content.register(Graph)
+def _region(value: Graph) -> Any:
+    return "graph", digest(value)
+
+
 setattr(Graph, "hash", property(digest))  # noqa: B010 - a name for it that users look for

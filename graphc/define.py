@@ -55,15 +55,15 @@ def graph(
 
 def _built(function: Function, dtype: Any, title: str | None) -> Graph:
     found = Graph(title or function.__name__, dtype=dtype)
-    with _current(found), _locals_of(function) as held:
+    with building(found), locals_of(function) as held:
         results = function(**_arguments(found, function))
-    _name_locals(found, held)
+    name_locals(found, held)
     found.outputs.update(_outputs(found, results, function.__name__))
     return found
 
 
 @contextmanager
-def _current(found: Graph) -> Iterator[None]:
+def building(found: Graph) -> Iterator[None]:
     token = CURRENT.set(found)
     try:
         yield
@@ -131,7 +131,7 @@ def _as_type(said: Any) -> Type | None:
 
 
 @contextmanager
-def _locals_of(function: Function) -> Iterator[dict[str, Any]]:
+def locals_of(function: Function) -> Iterator[dict[str, Any]]:
     """The local variables that the function ends with, filled as it returns; Note [Local names]."""
     held: dict[str, Any] = {}
     code = getattr(inspect.unwrap(function), "__code__", None)
@@ -160,7 +160,7 @@ def _hook(code: CodeType | None, held: dict[str, Any]) -> Callable[[FrameType, s
     return hook
 
 
-def _name_locals(found: Graph, held: Mapping[str, Any]) -> None:
+def name_locals(found: Graph, held: Mapping[str, Any]) -> None:
     """Names for unnamed stages; the name of an input stays the input's, if it was bound anew."""
     for name, value in held.items():
         ours = isinstance(value, Node) and value.graph is found and value.name is None

@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from graphc.errors import GraphError
-from graphc.graph import CONST, EMPTY, INPUT, Graph, Node, Op
-from graphc.node import is_below
+from graphc.graph import CONST, INPUT, Graph, Node
 from graphc.types import Type
 
 
@@ -23,40 +22,38 @@ class Draft(Graph):
     `origin` tells for a stage of the draft which one of `below` it is.
     """
 
+    below: Graph
+
     def __init__(self, below: Graph) -> None:
         super().__init__(below.title, dtype=below.dtype)
         self.below = below
         self.sharing = below.sharing
         self.origin: dict[Node, Node] = {}
-        self._inside: dict[Node, Node] = {}
-
-    def add(self, op: Op, args: Sequence[Node] = (), attrs: Mapping[str, Any] = EMPTY) -> Node:
-        """A stage of the draft, over stages of either graph."""
-        return super().add(op, tuple(map(self.inside, args)), attrs)
+        self._taken: dict[Node, Node] = {}
 
     def node(self, node: Node | str) -> Node:
         """A stage of the draft, given itself, by its name, or as a stage of the graph below."""
         if isinstance(node, str):
-            return self[node] if node in self else self.inside(self.below.node(node))
-        return super().node(self.inside(node) if isinstance(node, Node) else node)
+            return self[node] if node in self else self.own(self.below.node(node))
+        return super().node(self.own(node) if isinstance(node, Node) else node)
 
-    def inside(self, node: Node) -> Node:
-        """A stage of the graph below as the draft has it, with all that it is computed of."""
-        if node.graph is self or not is_below(node.graph, self):
+    def own(self, node: Node) -> Node:
+        """A stage as the draft has it: one of the graph below with all that it is computed of."""
+        if node.graph is self:
             return node
-        node = node if node.graph is self.below else _inside_of(self.below, node)
-        for stage in _missing(node, self._inside):
+        node = self.below.own(node)
+        for stage in _missing(node, self._taken):
             self._take(stage)
-        return self._inside[node]
+        return self._taken[node]
 
     def _take(self, stage: Node) -> None:
-        args = tuple(self._inside[a] for a in stage.args)
+        args = tuple(self._taken[a] for a in stage.args)
         taken = Node(
             self, stage.op, args, stage.attrs, stage.types, len(self._nodes), stage.where,
             stage.scope, None,
         )  # fmt: skip
         self._link(taken)
-        self._inside[stage], self.origin[taken] = taken, stage
+        self._taken[stage], self.origin[taken] = taken, stage
         for name in self.below.names_of(stage):
             self._named.setdefault(name, taken)
             self._names[taken] = (*self._names.get(taken, ()), name)
@@ -66,21 +63,18 @@ class Draft(Graph):
         constant comes as it is.
         """
         if node.op is CONST:
-            return self.inside(node)
-        if len(node.types) > 1:
-            raise ValueError("a leaf has one result")
+            return self.own(node)
         leaf = self.leaf(node.type)
         self.origin[leaf] = node
         return leaf
 
     def leaf(self, type: Type) -> Node:
-        """A new leaf without a name."""
-        return self.add(INPUT, (), MappingProxyType({"type": type}))
-
-
-def _inside_of(draft: Graph, node: Node) -> Node:
-    assert isinstance(draft, Draft)
-    return draft.inside(node)
+        """A new leaf without a name, equal to no other."""
+        before, self.sharing = self.sharing, False
+        try:
+            return self.add(INPUT, (), MappingProxyType({"type": type}))
+        finally:
+            self.sharing = before
 
 
 def _missing(node: Node, known: Mapping[Node, Node]) -> list[Node]:
@@ -170,10 +164,13 @@ class Landing:
         return self.into.scope(node.scope) if fresh else nullcontext()
 
     def _name(self, node: Node, made: Node) -> None:
-        """Names that were given in a draft, where they are free."""
+        """Names that were given in a draft, where they are free, and what it is the gradient of."""
         for name in node.graph.names_of(node):
             with suppress(GraphError):
                 self.into.name(**{name: made})
+        for stage in node.graph.gradients.get(node, ()):
+            if stage in self.to:
+                self.into.belongs(made, self.to[stage])
 
 
 def lean(function: Callable[..., Any], *nodes: Node) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.batching import whole
 from graphc.errors import GraphError, UsageError
 from graphc.grad import backward
 from graphc.graph import FUNCTIONS, OPS, Graph, Node, Op, declare, graph_of
@@ -45,6 +46,7 @@ def gate(
         Expand(define),
         partial(_interpreted, define),
         partial(_terms, name, partial(local_gradient, **constants)),
+        batch=whole,
     )
     OPS.pop(name, None)
     GATES[name] = FUNCTIONS[name] = declare(op)

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import DTypeError, GraphError, ShapeError
-from graphc.graph import FUNCTIONS, Graph, Node, Op, declare
+from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
+from graphc.graph import FUNCTIONS, Graph, Node, Op, declare, graph_of
 from graphc.ops.arith import Masked, add, where, zeros_like
 from graphc.ops.several import taken_apart
 from graphc.ops.spell import Along, Each, Result, View
+from graphc.ops.stacked import repeating
 from graphc.types import shape_text
 
 alias = declare(
@@ -30,6 +31,7 @@ alias = declare(
         lambda g, y, x: (g,),
         "{}",
         effect="name",
+        batch=repeating,
     )
 )
 """The same value under another name: what an addition does to a gradient."""
@@ -44,18 +46,79 @@ def grad(of: Node, wrt: Sequence[Node | str] | Node | str, *, disconnected: str 
     Raises ShapeError when `of` is not a scalar, DTypeError when a `wrt` or `of` is not float.
     Source: staged backpropagation as in the CS231n notes, "Backpropagation, Intuitions".
     """
-    graph, single = of.graph, isinstance(wrt, (Node, str))
-    nodes = [graph.node(w) for w in ([wrt] if isinstance(wrt, (Node, str)) else wrt)]
-    found = backward(of, nodes, disconnected=disconnected)
+    graph = graph_over(of, wrt)
+    nodes, single = stages_of(graph, wrt)
+    found = backward(graph.node(of), nodes, disconnected=disconnected)
     return found[0] if single else found
+
+
+def vjp(
+    outputs: Sequence[Node | str] | Node,
+    wrt: Sequence[Node | str] | Node | str,
+    cotangents: Any = None,
+    *,
+    disconnected: str = "error",
+) -> Any:
+    """The products of cotangents with the Jacobians: for each of `wrt` the sum over outputs of
+    cotangent times d(output) / d(wrt), a symbolic node of the shape of that `wrt` (alone for a
+    single one).
+
+    A cotangent, one for each output, is a stage or an array of the output's shape, or None: 1 for
+    a scalar. Raises ShapeError, DTypeError and GraphError as `grad` does.
+    """
+    graph = graph_over(outputs, wrt, cotangents)
+    ends, lone = stages_of(graph, outputs)
+    nodes, single = stages_of(graph, wrt)
+    given = vectors_for(ends, [cotangents] if lone else cotangents, "cotangent")
+    sweep = Sweep(ends, nodes, given)
+    sweep.run()
+    found = [sweep.answer(w, disconnected) for w in nodes]
+    return found[0] if single else found
+
+
+def graph_over(*given: Any) -> Graph:
+    """The graph that stages belong to, given alone or in sequences among anything else: the
+    innermost draft.
+    """
+    return graph_of(*(v for g in given for v in (g if isinstance(g, Sequence) else (g,))))
+
+
+def stages_of(graph: Graph, given: Sequence[Node | str] | Node | str) -> tuple[list[Node], bool]:
+    """Stages of a graph, given themselves or by their names, and whether one was given alone."""
+    if isinstance(given, (Node, str)):
+        return [graph.node(given)], True
+    return [graph.node(n) for n in given], False
+
+
+def vectors_for(nodes: Sequence[Node], given: Any, what: str) -> list[Node | None]:
+    """One vector of the shape of each node, from stages, arrays or numbers; None stays None.
+
+    Raises UsageError for another number of them, ShapeError for another shape, DTypeError where a
+    node is not float.
+    """
+    values = [None] * len(nodes) if given is None else list(given)
+    if len(values) != len(nodes):
+        raise UsageError(f"{len(nodes)} {what}s are wanted, one for each stage, not {len(values)}")
+    return [_vector(n, v, what) for n, v in zip(nodes, values, strict=True)]
+
+
+def _vector(node: Node, value: Any, what: str) -> Node | None:
+    _check_float(node)
+    if value is None:
+        return None
+    graph = node.graph
+    vector = graph.node(value) if isinstance(value, Node) else graph.constant(value, node.dtype)
+    if vector.shape != node.shape:
+        raise ShapeError(
+            f"its {what} has shape {shape_text(vector.shape)}, not {shape_text(node.shape)}",
+            subject=node.label,
+        )
+    return FUNCTIONS["astype"](vector, node.dtype)
 
 
 def backward(of: Node, wrt: Sequence[Node], *, disconnected: str = "error") -> list[Node]:
     """The gradients of `of` with respect to each of `wrt`, in order."""
-    _check_scalar(of)
-    for w in wrt:
-        _check_float(w)
-    sweep = Sweep(of, wrt)
+    sweep = Sweep([of], wrt, [None])
     sweep.run()
     return [sweep.answer(w, disconnected) for w in wrt]
 
@@ -66,7 +129,6 @@ def _check_scalar(of: Node) -> None:
             f"a gradient is defined for a scalar; this stage has shape {shape_text(of.shape)}",
             subject=of.label, code="G105", hint="take gr.mean(...) or gr.sum(...) of it",
         )  # fmt: skip
-    _check_float(of)
 
 
 def _check_float(node: Node) -> None:
@@ -79,14 +141,21 @@ def _check_float(node: Node) -> None:
 
 
 class Sweep:
-    """One backward sweep: the gradient of every stage between `wrt` and `of`, as value and masks
-    still to apply.
+    """One backward sweep: the gradient of every stage between `wrt` and the outputs, as value and
+    masks still to apply. An output's `seed` is the gradient that comes from above; None: 1.
     """
 
-    def __init__(self, of: Node, wrt: Sequence[Node]) -> None:
-        self.of, self.wrt = of, tuple(wrt)
-        self.graph: Graph = of.graph
-        self.order = self.graph.order(of)
+    def __init__(
+        self, outputs: Sequence[Node], wrt: Sequence[Node], seeds: Sequence[Node | None]
+    ) -> None:
+        for of, seed in zip(outputs, seeds, strict=True):
+            if seed is None:
+                _check_scalar(of)
+        for node in (*outputs, *wrt):
+            _check_float(node)
+        self.outputs, self.wrt, self.seeds = tuple(outputs), tuple(wrt), tuple(seeds)
+        self.graph: Graph = self.outputs[0].graph
+        self.order = self.graph.order(*self.outputs)
         self.between = _between(self.order, self.wrt)
         self.steep = _steep(self.order, self.between)
         self.found: dict[Node, Node] = {}
@@ -98,8 +167,9 @@ class Sweep:
         """Walk the stages from the last to the first."""
         self.graph.sharing = True
         try:
-            with self.graph.told(self.of.where, self.of):
-                self.found[self.of] = self._own(FUNCTIONS["full_like"](self.of, 1), self.of)
+            for of, seed in zip(self.outputs, self.seeds, strict=True):
+                with self.graph.told(of.where, of):
+                    self._start(of, seed)
             for stage in reversed(self.order):
                 reached = stage in self.found or stage in self.several
                 if reached and any(a in self.between for a in stage.args):
@@ -107,6 +177,10 @@ class Sweep:
                         self._through(stage)
         finally:
             self.graph.sharing = self.sharing
+
+    def _start(self, of: Node, seed: Node | None) -> None:
+        part = FUNCTIONS["full_like"](of, 1) if seed is None else seed
+        self.found[of] = self._own(add(self.found[of], part) if of in self.found else part, of)
 
     def _through(self, stage: Node) -> None:
         if stage.op.vjp is None:
@@ -179,9 +253,9 @@ class Sweep:
         walls = [n for n in self.order if n not in behind and any(a in behind for a in n.args)]
         reached = w in self.order
         why = f"; {walls[0].label} lets no gradient through" if reached and walls else ""
-        loss = self.of.name or self.of.op.name
+        ends = " or ".join(repr(of.name or of.op.name) for of in self.outputs)
         return GraphError(
-            f"it does not influence {loss!r}, so its gradient would be zero{why}",
+            f"it does not influence {ends}, so its gradient would be zero{why}",
             subject=w.label, code="G506",
             hint="leave it out of wrt, or allow it with disconnected='zero'",
         )  # fmt: skip
@@ -211,6 +285,11 @@ def _steep(order: Iterable[Node], between: set[Node]) -> set[Node]:
         ):
             found.add(node)
     return found
+
+
+def applied(term: Any) -> Node:
+    """A term of a local gradient with its mask applied."""
+    return where(term.mask, term.term, 0) if isinstance(term, Masked) else term
 
 
 def sum_to(term: Node, like: Node) -> Node:

@@ -46,7 +46,7 @@ class Graph:
     """
 
     below: Graph | None = None
-    """The graph that this one is a draft of (graphc.draft)."""
+    """The graph whose stages this one may read: that of which it is a draft, or in which it is run."""
 
     def __init__(self, title: str = "graph", *, dtype: Any = "float64") -> None:
         self.title = title
@@ -57,6 +57,8 @@ class Graph:
         self.texts: dict[Node, str] = {}
         self.hints: dict[Node, str] = {}
         self.sharing = False
+        self.captures: dict[Node, Node] = {}
+        self.inside: Graph | None = None
         self._nx = nx.DiGraph()
         self._nodes: list[Node] = []
         self._named: dict[str, Node] = {}
@@ -146,7 +148,8 @@ class Graph:
         """The only way a node comes into being; a graph that shares answers with an equal node it
         has.
         """
-        args, where = tuple(args), self._where if self._where is not None else (caller(),)
+        where = self._where if self._where is not None else (caller(),)
+        args = tuple(a if a.graph is self else self.own(a) for a in args)
         key = _key(op, args, attrs) if self.sharing and op.effect in SHARED else None
         if key in self._interned:
             return self._interned[key]
@@ -178,6 +181,25 @@ class Graph:
         for slot, arg in enumerate(node.args):
             slots = self._nx.edges[arg, node]["slots"] if self._nx.has_edge(arg, node) else ()
             self._nx.add_edge(arg, node, slots=(*slots, slot))
+
+    def own(self, node: Node) -> Node:
+        """The node, or the input that stands here for one of the graph below; raises GraphError
+        (G504) for a node of any other graph.
+        """
+        if node.graph is self:
+            return node
+        if self.below is None:
+            titles = f"{node.graph.title!r} and {self.title!r}"
+            raise GraphError(f"the arguments belong to two graphs, {titles}", code="G504")
+        if node.op is CONST:
+            return self.constant(node.value)
+        outer = self.below.own(node)
+        if outer not in self.captures:
+            self.captures[outer] = self.add(INPUT, (), {"type": outer.type})
+            if outer.name is not None and outer.name not in self._named:
+                self._named[outer.name] = self.captures[outer]
+                self._names[self.captures[outer]] = (outer.name,)
+        return self.captures[outer]
 
     # Names
 

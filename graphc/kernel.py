@@ -4,7 +4,7 @@ loop each.
     module = Kernel*
     stmt   = Let(names, expr) | Store(target, expr) | Add(target, expr) | Run(call)
            | Loop(index, lo, hi, step, body) | While(condition, body) | If(condition, body)
-           | Unpack(names, call) | Barrier() | Return(exprs) | Remark(text)
+           | Invoke(names, call) | Unpack(names, call) | Barrier() | Return(exprs) | Remark(text)
 
 Each statement that computes carries the tag of its stage: (k) forward, d(k) backward, u update.
 """
@@ -120,6 +120,17 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Invoke:
+    """`a, b = kernel(...)`: another kernel of the module runs, which may touch all memory there
+    is.
+    """
+
+    names: tuple[str, ...]
+    call: Call
+    tag: Tag | None = None
+
+
+@dataclass(frozen=True)
 class Unpack:
     """`a, b = call`: the values that a function returns."""
 
@@ -147,7 +158,7 @@ class Remark:
     text: str = ""
 
 
-Stmt = Let | Store | Add | Loop | While | If | Run | Unpack | Barrier | Return | Remark
+Stmt = Let | Store | Add | Loop | While | If | Run | Invoke | Unpack | Barrier | Return | Remark
 
 
 @dataclass(frozen=True)
@@ -177,7 +188,7 @@ class Place:
 @dataclass(frozen=True)
 class Kernel:
     """A function of an emitted module: its name, what it says of itself, its arguments and its
-    body; and where its buffers lie.
+    body; where its buffers lie; and the kernels that it runs.
     """
 
     name: str
@@ -186,6 +197,7 @@ class Kernel:
     body: tuple[Stmt, ...]
     results: tuple[str, ...] = field(default=())
     places: Mapping[str, Place] = field(default_factory=dict)
+    inner: tuple[Kernel, ...] = ()
 
 
 def is_team(kernel: Kernel) -> bool:

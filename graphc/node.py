@@ -50,6 +50,12 @@ class Op:
     symbol    how it is printed: "{0} + {1}"
     effect    "assert", "random", "print": forbids sharing and removal
     core      its gufunc signature, "(m,k),(k,n)->(m,n)"; None: elementwise or of its own kind
+    jvp       tangent: (tangents, y, *args, **attrs) -> that of y, or a tuple of those of its results;
+              None in place of one that is zero; None: by its form, or by the local gradient
+              (graphc.forward)
+    batch     itself over one axis more: (op, args, mapped, size, **attrs) -> stage, or a tuple of
+              results, with an axis of `size` in front; `mapped` tells which arguments have that
+              axis; None: by its form (graphc.batching)
     """
 
     name: str
@@ -60,6 +66,8 @@ class Op:
     symbol: str = ""
     effect: str = ""
     core: str | None = None
+    jvp: Callable[..., Any] | None = None
+    batch: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         """A new stage of the arguments' graph, or the tuple of its results where it has several;
@@ -72,6 +80,11 @@ class Op:
         return tuple(
             graph.add(OPS["result"], (node,), {"index": k}) for k in range(len(node.types))
         )
+
+    @property
+    def __name__(self) -> str:
+        """Its name, as any function has one."""
+        return self.name
 
     def __repr__(self) -> str:
         return self.name
@@ -267,6 +280,7 @@ class Node:
         __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __mod__ = _build
         __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmatmul__ = __rmod__ = _build
         __floordiv__ = __rfloordiv__ = __and__ = __or__ = __xor__ = _build
+        __lshift__ = __rshift__ = __rlshift__ = __rrshift__ = _build
         __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __abs__ = __invert__ = __getitem__ = _build
 
 
@@ -276,18 +290,22 @@ UFUNCS = {
     "conjugate": "positive",
     "concatenate": "concat",
 }
-UFUNCS |= {"amax": "max", "amin": "min", "invert": "logical_not", "bitwise_and": "logical_and"}
-UFUNCS |= {"bitwise_or": "logical_or", "bitwise_xor": "logical_xor", "permute_dims": "transpose"}
+UFUNCS |= {"amax": "max", "amin": "min", "permute_dims": "transpose", "invert": "bitwise_invert"}
+UFUNCS |= {"left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift"}
+UFUNCS |= {"arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh"}
+UFUNCS |= {"arctan": "atan", "arctan2": "atan2", "arctanh": "atanh", "fabs": "abs", "fix": "trunc"}
+UFUNCS |= {"degrees": "rad2deg", "radians": "deg2rad", "rint": "round"}
 
 # fmt: off
 OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "matmul": "matmul",
-    "mod": "remainder", "floordiv": "floor_divide", "and": "logical_and", "or": "logical_or", "xor": "logical_xor",
+    "mod": "remainder", "floordiv": "floor_divide", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
 }
 COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
-UNARY = {"neg": "negative", "abs": "abs", "invert": "logical_not", "pos": "positive"}
-METHODS = ("sum", "mean", "max", "min", "prod", "argmax", "reshape", "transpose", "astype", "take",
-"clip", "squeeze")
+UNARY = {"neg": "negative", "abs": "abs", "invert": "bitwise_invert", "pos": "positive"}
+METHODS = ("sum", "mean", "max", "min", "prod", "argmax", "argmin", "any", "all", "var", "std",
+"cumsum", "cumprod", "argsort", "reshape", "transpose", "astype", "take", "clip", "squeeze")
 # fmt: on
 
 
@@ -319,8 +337,9 @@ def is_below(graph: Graph, draft: Graph) -> bool:
 
 
 def graph_of(*args: Any) -> Graph:
-    """The graph that these arguments belong to, a draft rather than what is below it; raises
-    UsageError without a node, GraphError for two graphs.
+    """The graph that these arguments belong to, a draft rather than what is below it, and a
+    function's own graph while it is traced; raises UsageError without a node, GraphError for two
+    graphs.
     """
     graphs = list(dict.fromkeys(a.graph for a in args if isinstance(a, Node)))
     if not graphs:
@@ -330,4 +349,11 @@ def graph_of(*args: Any) -> Graph:
     if len(graphs) > 1:
         titles = " and ".join(repr(g.title) for g in graphs[:2])
         raise GraphError(f"the arguments belong to two graphs, {titles}", code="G504")
-    return graphs[0]
+    return _traced(graphs[0])
+
+
+def _traced(graph: Graph) -> Graph:
+    """The graph in which new stages belong: that of a function which is run for its stages."""
+    while graph.inside is not None:
+        graph = graph.inside
+    return graph

@@ -17,6 +17,7 @@ from graphc import collector
 from graphc.contents import digest
 from graphc.emit.text import prelude
 from graphc.graph import EMPTY, INPUT, OPS, Graph, Node
+from graphc.hooks import HOOKS
 from graphc.joint import Joint
 from graphc.plan.sizes import Sizes
 from graphc.runtime.arena import State, block, leaves_of
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from graphc.order import Compiled, Order
     from graphc.plan.plan import Plan
 
-OURS = frozenset(OPS.values())
+OURS = frozenset((*OPS.values(), *HOOKS))
 """The operations that graphc itself brings along: their names tell what they are."""
 
 

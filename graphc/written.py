@@ -105,10 +105,26 @@ def _range(start: Any, stop: Any, step: int, whole: Any) -> str:
     return text if step == 1 else f"{text}:{step}"
 
 
+def _run(*names: str, role: str, args: int | None = None) -> Callable[[Node], str]:
+    """A stage that runs graphs: their titles, then what it begins with."""
+
+    def form(node: Node) -> str:
+        titles = [
+            plain(node.attrs[name].title).replace("{", "{{").replace("}", "}}") for name in names
+        ]
+        count = node.attrs.get("carries", 0) + node.attrs.get("rows", 0) if args is None else args
+        return f"{role}({', '.join([*titles, *['{}'] * count])})"
+
+    return form
+
+
 FORMS: dict[str, Callable[[Node], str]] = {
     "transpose": _transposed,
     "index": _picked,
     "slice": _sliced,
+    "scan": _run("body", role="scan"),
+    "while_loop": _run("going", "body", role="while_loop"),
+    "cond": _run("then", "otherwise", role="cond", args=1),
     "result": lambda node: f"{{}}[{node.attrs['index']}]",
 }
 
@@ -190,11 +206,13 @@ def attribute(value: Any) -> str:
         return attribute(value[0]) if len(value) == 1 else f"({', '.join(map(attribute, value))})"
     if isinstance(value, np.ndarray):
         return value_text(value)
-    return repr(value) if isinstance(value, str) else PLAIN.get(type(value), str)(value)
+    known = next((kind for kind in type(value).__mro__ if kind in PLAIN), None)
+    return str(value) if known is None else PLAIN[known](value)
 
 
 PLAIN: dict[type, Callable[[Any], str]] = {
     slice: write,
+    str: repr,
     FunctionType: lambda value: value.__name__,
     Graph: lambda value: plain(value.title),
 }

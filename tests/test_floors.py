@@ -21,9 +21,10 @@ PACKAGE = ROOT / "graphc"
 FLOORS = (
     ("version", "errors", "types", "place", "collector", "init", "expr", "literal"),  # F0
     ("node", "graph", "contents", "joint", "written", "show",                        # F1
-     "handbuilt", "said", "exchange", "define"),
+     "handbuilt", "said", "exchange", "define", "draft"),
     ("ops", "interpret"),                                                            # F2
-    ("grad", "gate"),                                                                # F3
+    ("grad", "substitute", "forward", "batching", "gate", "hooks", "jacobian",    # F3
+     "flow"),
     ("trace", "check", "rules"),                                                     # F4
     ("plan",),                                                                       # F5
     ("kernel", "lower"),                                                             # F6

@@ -51,13 +51,13 @@ class Idents:
 
     def _growing(self, node: Node) -> str | None:
         """The name of the partial sum that this sum goes on with, where nothing else reads that."""
-        if node.op.name != "add" or node not in self.graph.gradients:
+        if node.op.name != "add" or node not in node.graph.gradients:
             return None
         older = node.args[0]
         if older is node.args[1]:
             return None
-        same = self.graph.gradients.get(older) == self.graph.gradients[node]
-        alike = same and len(self.graph.readers(older)) == 1 and {node, older} <= self.registers
+        same = node.graph.gradients.get(older) == node.graph.gradients[node]
+        alike = same and len(node.graph.readers(older)) == 1 and {node, older} <= self.registers
         return self(older) if alike else None
 
     def _fresh(self, node: Node) -> str:
@@ -69,16 +69,16 @@ class Idents:
         return self.names.fresh(f"{wanted}_{'ijkl'[: node.ndim]}" if element else wanted)
 
     def _wanted(self, node: Node) -> str:
-        if node.name is None and node not in self.graph.gradients:
+        if node.name is None and node not in node.graph.gradients:
             node = self._seen_as(node)
-        if node in self.graph.gradients:
-            return shortened(f"d_{self._called(self.graph.gradients[node][0])}")
+        if node in node.graph.gradients:
+            return shortened(f"d_{self._called(node.graph.gradients[node][0])}")
         return shortened(self._called(node))
 
     def _seen_as(self, node: Node) -> Node:
         """A view of all of it that has a name or is a gradient, for a value that has none."""
-        for view in self.graph.readers(node):
-            told = view.name is not None or view in self.graph.gradients
+        for view in node.graph.readers(node):
+            told = view.name is not None or view in view.graph.gradients
             if told and is_view(view) and in_order(view):
                 return view
         return node
@@ -90,7 +90,7 @@ class Idents:
         if node.name is not None or node in self.known:
             return self.known.get(node) or str(node.name)
         origin = self._origin(node)
-        what = self.graph.hints.get(node) or OPERATIONS.get(node.op.name, node.op.name)
+        what = node.graph.hints.get(node) or OPERATIONS.get(node.op.name, node.op.name)
         return f"{what}_{self.known.get(origin) or origin.name}" if origin is not None else what
 
     def _origin(self, node: Node) -> Node | None:

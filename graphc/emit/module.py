@@ -32,6 +32,7 @@ from graphc.lower.values import LETTERS
 from graphc.ops.spell import Product
 from graphc.plan.access import resolve
 from graphc.plan.align import aligned
+from graphc.plan.memory import Slot
 from graphc.plan.plan import Part, Plan
 from graphc.plan.tasks import Task
 from graphc.types import DTYPES
@@ -132,7 +133,7 @@ def emit(
     names = Names(reserved)
     words = {size: names.fresh(size) for size in plan.sizes.names}
     plan = replace(plan, sizes=replace(plan.sizes, words=words))
-    slots = [s for p in plan.parts.values() for s in p.slots.values()]
+    slots = [s for p in plan.parts.values() for s in _slots(p)]
     registers = {s.node for s in slots} - {s.node for s in slots if s.arena}
     ident = Idents(joint.graph, names, {s.node for s in slots}, registers)
     kernels = {
@@ -150,7 +151,7 @@ def emit(
     for name, kernel in kernels.items() if form.has("repeats") and not timed else ():
         kernels[name], found_layers = outlined(kernel, names.fresh)
         layers += found_layers
-    parts = {name: printed(k, _params(k.params), DOCS[name]) for name, k in kernels.items()}
+    parts = {name: _text(k, DOCS[name]) for name, k in kernels.items()}
     layer_texts = [printed(k, _params(k.params), k.doc, inner=True) for k in layers]
     more = epochs(plan, kernels["step"], ident, names.fresh) if "step" in kernels else []
     parts |= {epoch.name: epoch.text for epoch in more}
@@ -164,6 +165,19 @@ def emit(
     return Emitted(text, parts, found, inputs, words, own, sections)
 
 
+def _slots(part: Part) -> list[Slot]:
+    """The places of all values of a part, and of the parts inside of it."""
+    inner = [i.part for each in part.inner.values() for i in each]
+    return [*part.slots.values(), *(s for p in inner for s in _slots(p))]
+
+
+def _text(kernel: Kernel, doc: str) -> str:
+    """A kernel as text, behind those that it runs."""
+    texts = [_text(k, k.doc) for k in kernel.inner]
+    own = printed(kernel, _params(kernel.params), doc, inner=doc != DOCS.get(kernel.name))
+    return "\n\n\n".join([*texts, own])
+
+
 def _fast(
     plan: Plan, kernels: dict[str, Kernel], names: Names, form: Form
 ) -> tuple[dict[str, Kernel], int]:
@@ -172,12 +186,29 @@ def _fast(
     """
     capacity = {plan.sizes.word(n): plan.sizes.bound[n] for n in plan.sizes.names}
     work, own = aligned(plan.work_bytes), 0
-    for name, kernel in kernels.items():
+    made = {n: _inside(k, capacity, work, form) for n, k in kernels.items()}
+    inner = aligned(max(panel for _, panel in made.values()))
+    for name, (kernel, _) in made.items():
         threads = 2 if form.teams else 1
-        made = tiled(kernel, capacity, threads) if form.has("tiles") else Tiled(kernel)
-        kernels[name], panel = _shared(made, capacity, work, names, form)
-        own = max(own, panel)
+        tiles = tiled(kernel, capacity, threads) if form.has("tiles") else Tiled(kernel)
+        kernels[name], panel = _shared(tiles, capacity, work + inner, names, form)
+        own = max(own, inner + panel)
     return kernels, own
+
+
+def _inside(
+    kernel: Kernel, capacity: Mapping[str, int], work: int, form: Form
+) -> tuple[Kernel, int]:
+    """A kernel whose inner kernels make their products by tiles, and where these pack: behind
+    `work`, all at one place.
+    """
+    most, inner = 0, []
+    for each in kernel.inner:
+        each, panel = _inside(each, capacity, work, form)
+        made = tiled(each, capacity, 1) if form.has("tiles") else Tiled(each)
+        inner.append(packing(made.kernel, work) if made.panel else made.kernel)
+        most = max(most, panel, made.panel)
+    return replace(kernel, inner=tuple(inner)), most
 
 
 def _shared(

@@ -14,6 +14,7 @@ from graphc.expr import Call, Expr, Number, text
 from graphc.kernel import (
     Add,
     If,
+    Invoke,
     Kernel,
     Let,
     Loop,
@@ -126,6 +127,11 @@ def _unpack(s: Unpack, depth: int) -> list[Line]:
     return [Line(f"{INDENT * depth}{', '.join(s.names)} = {source(s.call)}", s.tag)]
 
 
+def _invoke(s: Invoke, depth: int) -> list[Line]:
+    names = f"{', '.join(s.names)} = " if s.names else ""
+    return [Line(f"{INDENT * depth}{names}{source(s.call)}", s.tag)]
+
+
 def _rows(call: Call, depth: int) -> list[str]:
     """A call of many arguments over several lines."""
     rows = [f"{INDENT * depth}{call.function}("]
@@ -154,6 +160,7 @@ STATEMENTS: dict[type, Callable[..., list[Line]]] = {
     While: _while,
     If: _if,
     Run: _run,
+    Invoke: _invoke,
     Unpack: _unpack,
     Return: _return,
     Remark: _remark,

@@ -16,6 +16,7 @@ from graphc.kernel import (
     Add,
     Barrier,
     If,
+    Invoke,
     Let,
     Loop,
     Remark,
@@ -106,7 +107,7 @@ def _let(walk: Walk, s: Let) -> Stmt:
     return replace(s, expr=expr, names=tuple(map(walk.write, s.names)))
 
 
-def _unpack(walk: Walk, s: Unpack) -> Stmt:
+def _called(walk: Walk, s: Unpack | Invoke) -> Stmt:
     call = walk.expr(s.call)
     return replace(s, call=call, names=tuple(map(walk.write, s.names)))  # type: ignore[arg-type]
 
@@ -146,7 +147,8 @@ def _return(walk: Walk, s: Return) -> Stmt:
 
 STATEMENTS: dict[type, Callable[..., Stmt]] = {
     Let: _let,
-    Unpack: _unpack,
+    Invoke: _called,
+    Unpack: _called,
     Store: _store,
     Add: _add,
     Loop: _loop,

@@ -12,12 +12,15 @@ from graphc.kernel import Add, Kernel, Let, Loop, Param, Place, Remark, Return, 
 from graphc.lower.blocks import by_blocks
 from graphc.lower.opaque import OPAQUE, accumulate
 from graphc.lower.page import Labels, Page
+from graphc.lower.regions import region
 from graphc.lower.sink import sunk
-from graphc.lower.values import LETTERS, Typed, cast, extent, offset_of, total
+from graphc.lower.values import LETTERS, Typed, begin_of, cast, extent, offset_of, total
+from graphc.ops.spell import Region
 from graphc.plan import fuse
 from graphc.plan.access import identity, resolve
 from graphc.plan.memory import Slot
 from graphc.plan.plan import Part, Plan
+from graphc.plan.sizes import Sizes
 from graphc.plan.tasks import Task
 from graphc.types import Size, product
 
@@ -47,7 +50,7 @@ class _Writer(Page):
         body += [Return(exprs)] if exprs else []
         return Kernel(
             self.part.name, "", self._params(), (*views, *body), tuple(r.name for r in returned),
-            places,
+            places, tuple(self.inner),
         )  # fmt: skip
 
     def _result(self, node: Node) -> Expr:
@@ -58,18 +61,20 @@ class _Writer(Page):
 
     def _params(self) -> tuple[Param, ...]:
         sizes = [Param(self.sizes.word(n), "size", "i64") for n in self.sizes.names]
-        plain = [n for n in self.part.inputs if n not in self.plan.feed]
-        inputs = [
-            Param(self.labels.ident(n), "array" if n.shape else "scalar", n.dtype, n.ndim)
-            for n in plain
-        ]
+        plain = [n for n in self.part.inputs if self.part.slots[n].arena == "arg"]
+        inputs = [Param(self.labels.ident(n), self._kind(n), n.dtype, n.ndim) for n in plain]
         used = {s.arena for s in self.part.slots.values()} | ({"work"} if self.checks else set())
+        used |= {p.name for kernel in self.inner for p in kernel.params}
         arenas = [
             Param(a, "array", "u8", 1)
             for a in ("feed", "data", "state", "work", "out")
             if a in used
         ]
         return (*sizes, *inputs, *arenas)
+
+    def _kind(self, leaf: Node) -> str:
+        """Whether it is handed over as a number or as an array, of which it may be an element."""
+        return "array" if leaf.shape or self.part.slots[leaf].at != 0 else "scalar"
 
     # Blocks
 
@@ -134,7 +139,7 @@ class _Writer(Page):
             if task.absorbs
             else _store
             if task.state is not None
-            else OPAQUE.get(type(task.node.op.spell))
+            else OPAQUE.get(type(task.stage.op.spell))
             if task.opaque
             else None
         )
@@ -254,14 +259,15 @@ class _Writer(Page):
 
     def _own_index(self, task: Task, variable: Callable[[int], Expr | None]) -> Expr:
         """The index of a task's element in its node's buffer."""
-        return own_index(task, self.part.slots[task.node], variable)
+        return own_index(task, self.part.slots[task.node], self.sizes, variable)
 
 
-def own_index(task: Task, slot: Slot, variable: Callable[[int], Expr | None]) -> Expr:
-    """The loops that a value keeps, by its strides."""
+def own_index(task: Task, slot: Slot, sizes: Sizes, variable: Callable[[int], Expr | None]) -> Expr:
+    """The loops that a value keeps, by its strides, from where it begins."""
     kept = [axis for axis in task.loops if axis not in task.reduced]
     terms = [(variable(axis), stride) for axis, stride in zip(kept, slot.strides, strict=True)]
-    return total([(name, stride) for name, stride in terms if name is not None])
+    begin, const = begin_of(slot, sizes)
+    return total([*begin, *((name, stride) for name, stride in terms if name is not None)], const)
 
 
 def _store(writer: _Writer, task: Task) -> None:
@@ -385,6 +391,8 @@ def merged(lines: list[Stmt]) -> list[Stmt]:
 def _joinable(last: Let, line: Let) -> bool:
     return last.expr == line.expr and isinstance(line.expr, Name) and last.tag == line.tag
 
+
+OPAQUE[Region] = region(lower)
 
 LEAVES: dict[str, Callable[[_Writer, Task], None]] = {
     "zero": _Writer._zero,

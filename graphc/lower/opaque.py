@@ -13,6 +13,7 @@ from graphc.kernel import Add, If, Let, Loop, Return, Run, Stmt, Store
 from graphc.lower.page import Page
 from graphc.lower.values import (
     LETTERS,
+    begin_of,
     cast,
     extent,
     never_negative,
@@ -21,7 +22,17 @@ from graphc.lower.values import (
     total,
     words,
 )
-from graphc.ops.spell import Along, Check, Overlap, Place, Product, Result, Routine, Scatter, Scratch
+from graphc.ops.several import results_of
+from graphc.ops.spell import (
+    Along,
+    Check,
+    Overlap,
+    Place,
+    Product,
+    Routine,
+    Scatter,
+    Scratch,
+)
 from graphc.ops.stack import signature
 from graphc.plan.access import Access, identity, resolve
 from graphc.plan.memory import row_major
@@ -124,6 +135,14 @@ def _stacked(arg: Node, rank: int) -> Access:
     shift = rank - arg.ndim
     batch = [Along(None) if d == 1 else Along(i + shift) for i, d in enumerate(arg.shape[:-2])]
     return resolve(arg, (*batch, Along(rank - 2), Along(rank - 1)))
+
+
+def pointer_to(page: Page, node: Node) -> Expr:
+    """Where a value begins."""
+    begin, const = begin_of(page.part.slots[node], page.sizes)
+    at = total(begin, const)
+    name = Name(page.labels.ident(node))
+    return name if at == _whole(0) else Call("shift", (name, at))
 
 
 def fill(page: Page, node: Node) -> Stmt:
@@ -289,11 +308,11 @@ def _leave(page: Page, node: Node, position: Expr, value: Expr) -> tuple[Stmt, .
                 (Name("work"), _whole(page.plan.checks[node]), position, Call("i64", (value,))),
             )
         ),
-        Return(tuple(_nothing(r.node) for r in returned)),
+        Return(tuple(nothing(r.node) for r in returned)),
     )
 
 
-def _nothing(node: Node) -> Expr:
+def nothing(node: Node) -> Expr:
     """What a kernel returns in a result's place when it leaves early."""
     if node.dtype == "f64" or node.dtype == "f32":
         return NAN
@@ -302,12 +321,13 @@ def _nothing(node: Node) -> Expr:
 
 def _routine(page: Page, task: Task) -> None:
     """A call for each core of the stack, between pointers to where each begins."""
-    call = task.node.args[0] if isinstance(task.node.op.spell, Result) else task.node
+    call = task.stage
     found = signature(call.op.core or "")
     shapes = [a.shape for a in call.args]
     lead, sizes = found.lead(shapes), found.sizes(shapes)
     args = [_core(page, a, len(lead), axes) for a, axes in zip(call.args, found.args, strict=True)]
-    pairs = zip(task.values, found.results, strict=False)
+    known = results_of(call) if len(call.types) > 1 else {0: call}
+    pairs = ((known[k], axes) for k, axes in enumerate(found.results))
     results = [_core(page, r, len(lead), axes) for r, axes in pairs]
     scratch = [Name(page.labels.ident(r)) for r in task.more if isinstance(r.op.spell, Scratch)]
     numbers = [extent(sizes[name], page.sizes) for name in found.letters if name in sizes]
@@ -342,7 +362,6 @@ OPAQUE: dict[type, Callable[[Page, Task], None]] = {
     Overlap: _overlap,
     Check: _check,
     Routine: _routine,
-    Result: _routine,
 }
 
-__all__ = ["OPAQUE", "never_negative"]
+__all__ = ["OPAQUE", "never_negative", "nothing", "pointer_to"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.expr import Call, Name, Number
-from graphc.kernel import Kernel, Let, Loop, Remark, Return, Run, Stmt, While
+from graphc.kernel import Invoke, Kernel, Let, Loop, Remark, Return, Run, Stmt, While
 from graphc.lower.cost import PRODUCTS
 from graphc.lower.edits import apart, grouped
 from graphc.lower.family import Family, Line, View, pattern, title, told
@@ -98,7 +98,7 @@ def _view(stmt: Let, bases: set[str]) -> View | None:
 
 def _line(stmt: Stmt, keys: dict[Stmt, int], known: set[str]) -> Line:
     bare, holes = skeleton(stmt)
-    stays = isinstance(stmt, Remark) or any(isinstance(s, Return) for s in flat([stmt]))
+    stays = isinstance(stmt, Remark) or any(isinstance(s, (Invoke, Return)) for s in flat([stmt]))
     key = -1 if stays else keys.setdefault(bare, len(keys))
     return Line(stmt, key, holes, frozenset(_reads(holes, known)), _cost(stmt))
 

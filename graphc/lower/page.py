@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.expr import Expr, Name
 from graphc.graph import Node
-from graphc.kernel import Let, Stmt, Tag
+from graphc.kernel import Kernel, Let, Stmt, Tag
 from graphc.lower.values import Typed, Values
 from graphc.plan.access import resolve
 from graphc.plan.plan import Part, Plan
@@ -32,6 +32,7 @@ class Page:
         self.local: dict[Node, Typed] = {}
         self.lines: list[Stmt] = []
         self.checks = 0
+        self.inner: list[Kernel] = []
         self.registers: dict[Task, str] = {}
         self.tag: Tag | None = None
         self.values = Values(

@@ -14,7 +14,8 @@ from graphc.lower.scope import Scope
 def vectorised(kernel: Kernel, nbytes: int, fresh: Fresh) -> Kernel:
     """The kernel with its innermost loops over registers of `nbytes` where they may be."""
     body = _Vectoriser(Scope.of(kernel), nbytes, fresh).block(kernel.body)
-    return replace(kernel, body=tuple(body))
+    inner = tuple(vectorised(k, nbytes, fresh) for k in kernel.inner)
+    return replace(kernel, body=tuple(body), inner=inner)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from graphc.expr import Expr, Item, Name
-from graphc.kernel import Add, If, Let, Loop, Return, Run, Stmt, Store
+from graphc.kernel import Add, If, Invoke, Let, Loop, Return, Run, Stmt, Store
 from graphc.lower.parts import everything, exprs
 from graphc.lower.touch import flat, touches
 
@@ -62,8 +62,13 @@ def _stops(line: Stmt, theirs: Uses, mine: Uses) -> bool:
     """Whether a scalar has to stand before a line: it is read there, or what it reads changes."""
     read = not mine.assigns.isdisjoint(theirs.reads | theirs.assigns)
     changed = not mine.reads.isdisjoint(theirs.assigns)
+    runs = any(isinstance(s, Invoke) for s in flat([line]))
     return (
-        isinstance(line, Return) or read or changed or not mine.touches.isdisjoint(theirs.touches)
+        isinstance(line, Return)
+        or runs
+        or read
+        or changed
+        or not mine.touches.isdisjoint(theirs.touches)
     )
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from graphc.expr import Binary, Call, Expr, Name, Number
 from graphc.kernel import (
     Add,
+    If,
+    Invoke,
     Kernel,
     Let,
     Loop,
@@ -23,6 +25,7 @@ from graphc.kernel import (
     Run,
     Stmt,
     Store,
+    While,
 )
 from graphc.lower.blocks import counted, until
 from graphc.lower.cost import PRODUCTS, is_large, operations, value
@@ -31,7 +34,7 @@ from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
 from graphc.lower.parts import mapped, rebuilt
 from graphc.lower.reductions import TOTALS, is_register, joiner, register_of
 from graphc.lower.sums import Sums
-from graphc.lower.touch import Touch, apart, flat, indices, row, touches
+from graphc.lower.touch import Touch, apart, flat, touches
 from graphc.plan.align import aligned
 from graphc.plan.products import shared
 
@@ -41,6 +44,7 @@ WORTH_A_TEAM = 60_000
 Fresh = Callable[[str], str]
 TEAM, MINE = Name("team"), Name("mine")
 BARRIER = Run(Call("barrier", (TEAM, ME)))
+FAILED = Call("failed", (Name("work"),))
 RESULT = "of this thread's rows"
 
 
@@ -249,7 +253,25 @@ class _Spreader:
 
     # Loops
 
+    def _invoke(self, stmt: Stmt) -> None:
+        """Another kernel runs, on one thread: it may touch everything."""
+        everything = (Touch(buffer, None, True) for buffer in self.kernel.places)
+        self._meet(((touch, None) for touch in everything), ONE)
+        self.lines.append(alone(stmt))
+
+    def _choice(self, stmt: If) -> None:
+        """A choice between kernels; a check that fails is everybody's."""
+        if any(isinstance(s, Invoke) for s in flat(stmt.body)):
+            self._invoke(stmt)
+            return
+        if self.pending and stmt.condition == FAILED:
+            self._wait()
+        self._scalar(stmt)
+
     def _loop(self, stmt: Loop) -> None:
+        if any(isinstance(s, Invoke) for s in flat(stmt.body)):
+            self._invoke(stmt)
+            return
         leaves = any(isinstance(s, Return) for s in flat(stmt.body))
         large = is_large(stmt, self.capacity) and not leaves
         sums, scalars = self._sums(stmt) if large else None, self._scalars(stmt)
@@ -289,20 +311,18 @@ class _Spreader:
         if stmt.lo != ZERO:
             return None
         by_place: dict[tuple[str, int], list[Touch]] = {}
-        for touch in touches(stmt):
+        for touch in touches(stmt, self.capacity):
             place = self.kernel.places.get(touch.buffer)
             if place is not None and not place.own:
                 by_place.setdefault((place.arena, place.offset), []).append(touch)
-        sums, most = [], indices(stmt, self.capacity)
+        sums = []
         for found in by_place.values():
             if not any(t.writes for t in found):
                 continue
             factors = {t.factor(stmt.index) for t in found}
             if factors == {0} and all(t.adds for t in found) and found[0].buffer in self.sums.fills:
                 sums.append(found[0].buffer)
-            elif len(factors) > 1 or factors & {None, 0}:
-                return None
-            elif not apart(found, stmt, *factors, most):
+            elif len(factors) > 1 or factors & {None, 0} or not apart(found, stmt):
                 return None
         return sums
 
@@ -313,9 +333,8 @@ class _Spreader:
         mine = {buffer: self._own_sum(buffer) for buffer in sums}
         names = {buffer: own for buffer, (own, _) in mine.items()}
         body = tuple(renamed(s, names) for s in stmt.body)
-        found = [t for t in touches(stmt) if t.buffer not in mine]
-        most = indices(stmt, self.capacity)
-        factors = [row(t, stmt, most) for t in found]
+        found = [t for t in touches(stmt, self.capacity) if t.buffer not in mine]
+        factors = [t.row(stmt) for t in found]
         scaled = [None if f is None else f * scale for f in factors]
         self._meet(zip(found, scaled, strict=True), share)
         if counted(stmt):
@@ -390,6 +409,9 @@ STATEMENTS: dict[type, Callable[..., None]] = {
     Add: _Spreader._assigned,
     Run: _Spreader._run,
     Loop: _Spreader._loop,
+    While: _Spreader._invoke,
+    If: _Spreader._choice,
+    Invoke: _Spreader._invoke,
     Return: _Spreader._return,
     Remark: _as_is,
 }

@@ -5,7 +5,8 @@ turn of a loop to the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from graphc.expr import Binary, Call, Expr, Item, Name
 from graphc.kernel import Add, If, Loop, Run, Stmt, Store, While
@@ -14,6 +15,7 @@ from graphc.lower.cost import value
 from graphc.lower.linear import linear
 from graphc.lower.parts import everything, exprs
 
+EMPTY: Mapping[str, int] = MappingProxyType({})
 LOADS = ("load", "part", "gather")
 STORES = ("store", "store_part")
 
@@ -22,13 +24,14 @@ STORES = ("store", "store_part")
 class Touch:
     """A buffer that is read or written; `index` None means anywhere in it.
 
-    `adds`: something is added to what is there.
+    `adds`: something is added to what is there. `most`: the largest index of each loop around.
     """
 
     buffer: str
     index: Expr | None
     writes: bool = False
     adds: bool = False
+    most: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def factor(self, variable: str) -> int | None:
         """How many elements it moves when the variable grows by one; None if that varies."""
@@ -37,51 +40,58 @@ class Touch:
             return None
         return terms.of(variable)
 
-    def beside(self, variable: str, most: Mapping[str, int]) -> tuple[int, int, bool]:
-        """The least and the largest index where the variable is 0, for other loops' indices up to
-        `most`; and whether these are all that is in it: what else there is counts as 0.
+    def beside(self, variable: str) -> tuple[int, int, int]:
+        """The least and the largest index where the variable and what is not known are 0; and the
+        largest factor of what is not known.
         """
         terms = linear(self.index) if self.index is not None else None
-        if terms is None:
-            return 0, 0, False
+        assert terms is not None
         low = high = terms.const
-        others = terms.without(variable).factors
-        for name, factor in others:
-            reach = factor * most.get(getattr(name, "text", ""), 0)
-            low, high = low + min(reach, 0), high + max(reach, 0)
-        return low, high, all(getattr(name, "text", "") in most for name, _ in others)
+        largest = 0
+        for e, factor in terms.without(variable).factors:
+            name = e.text if isinstance(e, Name) else ""
+            largest = max(largest, 0 if name in self.most else abs(factor))
+            last = factor * self.most.get(name, 0)
+            low, high = low + min(last, 0), high + max(last, 0)
+        return low, high, largest
+
+    def row(self, loop: Loop) -> int | None:
+        """The distance of rows where turn i of a loop touches row i alone; None where it may not.
+
+        An index that comes from data stays within its axis, so one along an inner axis in its row.
+        """
+        factor = self.factor(loop.index)
+        if not factor:
+            return factor
+        low, high, other = self.beside(loop.index)
+        inside = low >= 0 and max(high, other) < abs(factor) * loop.step
+        return factor if inside else None
 
 
-def indices(loop: Loop, capacity: Mapping[str, int]) -> dict[str, int]:
-    """The largest index of every loop inside of a loop."""
-    found: dict[str, int] = {}
-    inside = within(loop, capacity)
-    for stmt in flat(loop.body):
-        if isinstance(stmt, Loop):
-            last = value(stmt.hi, inside) - 1
-            found[stmt.index] = max(last, found.get(stmt.index, 0))
-    return found
-
-
-def apart(found: Iterable[Touch], loop: Loop, factor: int, most: Mapping[str, int]) -> bool:
-    """Whether each turn of a loop touches memory that no other turn does, moving by `factor`."""
-    spans = [touch.beside(loop.index, most) for touch in found]
+def apart(found: Iterable[Touch], loop: Loop) -> bool:
+    """Whether no turn of a loop touches what another one does; all move by one factor."""
+    found = list(found)
+    factor = found[0].factor(loop.index)
+    spans = [touch.beside(loop.index) for touch in found]
     low, high = min(s[0] for s in spans), max(s[1] for s in spans)
-    return high - low < abs(factor) * loop.step
+    return factor is not None and high - low < abs(factor) * loop.step
 
 
-def row(touch: Touch, loop: Loop, most: Mapping[str, int]) -> int | None:
-    """The distance of rows where turn i of a loop touches row i alone; None where it may not."""
-    factor = touch.factor(loop.index)
-    low, high, known = touch.beside(loop.index, most)
-    inside = factor and known and 0 <= low and high < abs(factor) * loop.step
-    return factor if inside else None
+def touches(stmt: Stmt, capacity: Mapping[str, int] = EMPTY) -> Iterator[Touch]:
+    """Everything a statement touches, in the order of the lines; `capacity`: the largest value of
+    each size.
+    """
+    yield from _inside(stmt, capacity, {})
 
 
-def touches(stmt: Stmt) -> Iterator[Touch]:
-    """Everything a statement touches, in the order of the lines."""
-    for inner in flat([stmt]):
-        yield from _of_line(inner)
+def _inside(stmt: Stmt, capacity: Mapping[str, int], most: Mapping[str, int]) -> Iterator[Touch]:
+    for touch in _of_line(stmt):
+        yield replace(touch, most=most)
+    if isinstance(stmt, Loop):
+        capacity = within(stmt, capacity)
+        most = {**most, stmt.index: value(stmt.hi, capacity) - 1}
+    for inner in stmt.body if isinstance(stmt, (Loop, If, While)) else ():
+        yield from _inside(inner, capacity, most)
 
 
 def flat(body: Iterable[Stmt]) -> Iterator[Stmt]:

@@ -60,14 +60,20 @@ def offset_of(
     """The element's index in its buffer; `variable` gives the loop's name for an axis of the
     reader's domain.
     """
-    terms: dict[Expr, int] = {}
-    const = 0
+    begin, const = begin_of(slot, sizes)
+    terms: dict[Expr, int] = dict(begin)
     for along, stride in zip(access.long(), places(access, slot, sizes), strict=True):
         const += _shift(along, stride, sizes, terms)
         for axis, scale in along.terms if stride else ():
             if (name := variable(axis)) is not None:
                 terms[name] = terms.get(name, 0) + stride * scale
     return total(terms.items(), const)
+
+
+def begin_of(slot: Slot, sizes: Sizes) -> tuple[list[tuple[Expr, int]], int]:
+    """Where a value begins in its buffer, in elements: terms and a constant."""
+    at = sizes.resolved(slot.at)
+    return (words(at, sizes), at.const) if isinstance(at, Size) else ([], at)
 
 
 def _shift(along: Along, stride: int, sizes: Sizes, terms: dict[Expr, int]) -> int:
@@ -102,7 +108,7 @@ class Values:
         if base in self.local and access.aligned(task.loops) == len(access.long()):
             return self.local[base]
         slot = self.slots[base]
-        if slot.arena in ("", "arg") and not base.shape:
+        if slot.arena in ("", "arg") and not base.shape and slot.at == 0:
             return Name(self.ident(base)), base.dtype
         return Item(
             self.ident(base), offset_of(access, slot, self.sizes, self.variable(task))

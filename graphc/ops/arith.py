@@ -32,11 +32,17 @@ __all__ = [
     "clip",
     "divide",
     "equal",
+    "float_power",
     "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
     "full_like",
     "greater",
     "greater_equal",
     "isnan",
+    "ldexp",
+    "lerp",
     "less",
     "less_equal",
     "logical_and",
@@ -173,6 +179,34 @@ def _flat_vjp(g: Node, y: Node, x: Node) -> tuple[Node]:
     return (zeros_like(g),)
 
 
+def _spell_fmax(a: Any, b: Any) -> Any:
+    """maximum, but a number wins over NaN."""
+    return _select(different(a, a), b, _select(different(b, b), a, _max(a, b)))
+
+
+def _spell_fmin(a: Any, b: Any) -> Any:
+    return _select(different(a, a), b, _select(different(b, b), a, _min(a, b)))
+
+
+def _fmax_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Any, Any]:
+    first = _or_nan(a >= b, b)
+    return masked(g, first), masked(g, ~first)
+
+
+def _fmin_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Any, Any]:
+    first = _or_nan(a <= b, b)
+    return masked(g, first), masked(g, ~first)
+
+
+def _or_nan(first: Node, b: Node) -> Node:
+    return logical_or(first, isnan(b)) if b.type.is_float else first
+
+
+def _fmod_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """a less a whole number of b, towards zero."""
+    return g, -g * FUNCTIONS["trunc"](a / b)
+
+
 square: Op
 sign: Op
 _min, _max, _abs, _sign = map(primitive, ("minimum", "maximum", "absolute", "sign"))
@@ -195,7 +229,10 @@ sign         = each("sign",         "sign({})", _sign,                       np.
 maximum      = each("maximum",      "",         _max,                        np.maximum,    lambda g, y, a, b: (masked(g, a >= b), masked(g, ~(a >= b))))
 minimum      = each("minimum",      "",         _min,                        np.minimum,    lambda g, y, a, b: (masked(g, a <= b), masked(g, ~(a <= b))))
 floor_divide = each("floor_divide", "{} // {}", _floor_divide,               np.floor_divide)
-remainder    = each("remainder",    "{} % {}",  _remainder,                  np.remainder)
+remainder    = each("remainder",    "{} % {}",  _remainder,                  np.remainder,   lambda g, y, a, b: (g, -g * floor_divide(a, b)))
+fmod         = each("fmod",         "",         primitive("fmod"),           np.fmod,        _fmod_vjp)
+fmax         = each("fmax",         "",         _spell_fmax,                 np.fmax,        _fmax_vjp)
+fmin         = each("fmin",         "",         _spell_fmin,                 np.fmin,        _fmin_vjp)
 
 equal         = each("equal",         "{} == {}", same,                      np.equal,         infer=truth, operands=together)
 not_equal     = each("not_equal",     "{} != {}", different,                 np.not_equal,     infer=truth, operands=together)
@@ -244,6 +281,27 @@ def clip(x: Node, low: Any = None, high: Any = None) -> Node:
     """`x` kept within `low` and `high`, either of which may be left out; NaN stays NaN."""
     x = x if low is None else maximum(x, low)
     return x if high is None else minimum(x, high)
+
+
+@public
+def float_power(x: Any, n: Any) -> Node:
+    """`x**n` in double precision, broadcast."""
+    double = (astype(a, "f64") if isinstance(a, Node) else a for a in (x, n))
+    return power(*double)
+
+
+@public
+def ldexp(x: Any, n: Any) -> Node:
+    """x 2**n, broadcast; in two factors, so that neither alone overflows."""
+    half = floor_divide(n, 2) if isinstance(n, Node) else n // 2
+    exp2 = FUNCTIONS["exp2"] if isinstance(n, Node) else lambda k: 2.0**k
+    return multiply(multiply(x, exp2(half)), exp2(n - half))
+
+
+@public
+def lerp(a: Any, b: Any, weight: Any) -> Node:
+    """a + weight (b - a), broadcast: a where the weight is 0, b where it is 1."""
+    return add(a, multiply(weight, subtract(b, a)))
 
 
 @public

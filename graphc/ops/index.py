@@ -14,18 +14,17 @@ import numpy as np
 from graphc.errors import DTypeError, LabelError, ShapeError, UsageError
 from graphc.graph import Node, Op, declare, public
 from graphc.ops.arith import astype, equal
-from graphc.ops.axes import axis_of, stage
+from graphc.ops.axes import stage
 from graphc.ops.layout import (
     broadcast_to,
     expand_dims,
     iota,
-    move_axis,
     permute_dims,
-    ravel,
     squeeze,
 )
 from graphc.ops.pieces import slice_
 from graphc.ops.spell import Check, Expand, Gather, Scatter
+from graphc.ops.stacked import repeating
 from graphc.types import Dim, Size, Type, as_dim, broadcast, dtype_name, shape_text
 
 __all__ = [
@@ -193,7 +192,9 @@ def _one_hot_numpy(t: np.ndarray, num_classes: int, dtype: str) -> np.ndarray:
     return labels[..., None] == np.arange(num_classes)
 
 
-_one_hot = declare(Op("one_hot", _one_hot_type, Expand(_one_hot_define), _one_hot_numpy))
+_one_hot = declare(
+    Op("one_hot", _one_hot_type, Expand(_one_hot_define), _one_hot_numpy, batch=repeating)
+)
 
 
 @public
@@ -219,7 +220,7 @@ def index(x: Node, key: Any) -> Node:
     A literal mask (an array of bools) picks where it is true. Raises ShapeError or LabelError for
     what does not fit the shape, UsageError for a mask that is a stage.
     """
-    items = _complete(key if isinstance(key, tuple) else (key,), stage(x).shape)
+    items = complete(key if isinstance(key, tuple) else (key,), stage(x).shape)
     new = tuple(i for i, item in enumerate(items) if item is None)
     x = expand_dims(x, new) if new else x
     items = [slice(None) if item is None else item for item in items]
@@ -227,7 +228,7 @@ def index(x: Node, key: Any) -> Node:
     return _mixed(x, items, arrays) if arrays else _basic(x, items)
 
 
-def _complete(key: Sequence[Any], shape: Sequence[Dim]) -> list[Any]:
+def complete(key: Sequence[Any], shape: Sequence[Dim]) -> list[Any]:
     """One item for each axis, beside None for new ones: Ellipsis and what is left out are whole
     slices.
     """
@@ -273,11 +274,14 @@ def true_places(mask: np.ndarray, shape: Sequence[Dim]) -> list[np.ndarray]:
 def _item(item: Any) -> Any:
     if item is None or item is Ellipsis or isinstance(item, slice):
         return item
-    whole = isinstance(item, (int, np.integer)) and not isinstance(item, bool)
-    return int(item) if whole else _aspick(item)
+    if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
+        return int(item)
+    literal = None if isinstance(item, Node) else np.asarray(item)
+    masks = literal is not None and literal.dtype == bool and literal.ndim > 0
+    return literal if masks else as_index(item)
 
 
-def _aspick(indices: Any) -> Any:
+def as_index(indices: Any) -> Any:
     """A stage or an array of integers; raises UsageError for a mask or a float."""
     found = indices if isinstance(indices, Node) else np.asarray(indices)
     if not isinstance(found, Node) and not found.size:
@@ -295,7 +299,7 @@ def _aspick(indices: Any) -> Any:
 
 def _basic(x: Node, items: Sequence[Any]) -> Node:
     runs = [
-        _run(item, n, axis, x.shape)
+        span(item, n, axis, x.shape)
         for axis, (item, n) in enumerate(zip(items, x.shape, strict=True))
     ]
     lone = tuple(i for i, item in enumerate(items) if isinstance(item, int))
@@ -305,7 +309,7 @@ def _basic(x: Node, items: Sequence[Any]) -> Node:
     return squeeze(x, lone) if lone else x
 
 
-def _run(item: Any, n: Dim, axis: int, shape: Sequence[Dim]) -> tuple[Dim, Dim, int]:
+def span(item: Any, n: Dim, axis: int, shape: Sequence[Dim]) -> tuple[Dim, Dim, int]:
     """Start, stop and step of one axis, in numbers that wrap no more."""
     if isinstance(item, int):
         at = _position(item, n, axis, shape)

@@ -16,6 +16,7 @@ from graphc.expr import Number
 from graphc.graph import Graph, Node, Op, declare, public
 from graphc.ops.axes import axes_of, axis_of, quotient, stage
 from graphc.ops.spell import Along, Each, Extent, Reshape, View, as_they_are
+from graphc.ops.stacked import next_axis, shaping, shifting
 from graphc.types import Dim, Size, Type, as_dim, as_shape, broadcast, product, shape_text
 
 __all__ = [
@@ -33,9 +34,10 @@ __all__ = [
 
 
 def _view(
-    name: str, infer: Callable[..., Type], index: Callable[..., Any], numpy: Any, vjp: Any
-) -> Op:
-    return declare(Op(name, infer, View(index), numpy, vjp))
+    name: str, infer: Callable[..., Type], index: Callable[..., Any], numpy: Any, vjp: Any,
+    batch: Any = shifting,
+) -> Op:  # fmt: skip
+    return declare(Op(name, infer, View(index), numpy, vjp, batch=batch))
 
 
 # Reshape
@@ -116,6 +118,7 @@ _transpose: Op = _view(
     lambda x, y, axes: tuple(Along(axes.index(i)) for i in range(x.rank)),
     lambda x, axes: np.transpose(x, axes),
     lambda g, y, x, axes: (_transpose(g, axes=_inverse(axes)),),
+    lambda op, args, mapped, size, axes: op(*args, axes=(0, *next_axis(axes))),
 )
 
 
@@ -238,8 +241,9 @@ def _broadcast_index(x: Type, y: Type, shape: tuple[Dim, ...]) -> tuple[Along, .
 
 
 _broadcast_to = _view(
-    "broadcast_to", _broadcast_type, _broadcast_index, np.broadcast_to, lambda g, y, x, shape: (g,)
-)
+    "broadcast_to", _broadcast_type, _broadcast_index, np.broadcast_to, lambda g, y, x, shape: (g,),
+    shaping,
+)  # fmt: skip
 
 
 @public

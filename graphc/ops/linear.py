@@ -6,15 +6,18 @@ alone, is what the planner lays out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
-from graphc.graph import Node, Op, declare, graph_of, public
+from graphc.graph import FUNCTIONS, Node, Op, declare, graph_of, public
 from graphc.ops.arith import multiply
 from graphc.ops.layout import expand_dims, matrix_transpose, ravel, reshape, squeeze
 from graphc.ops.spell import Expand, Product
+from graphc.ops.stacked import aligned, ranks
+from graphc.ops.tangents import bilinear
 from graphc.types import Dim, Type, broadcast, promote, shape_text
 from graphc.types import product as multiplied
 
@@ -112,8 +115,34 @@ product = declare(
 )
 """Matrices multiplied; leading axes broadcast."""
 
+
+def _matmul_batch(op: Op, args: Sequence[Node], mapped: tuple[bool, bool], size: Dim) -> Node:
+    """Vectors become rows or columns; one vector for each place against one matrix is a product of
+    matrices.
+    """
+    (a, b), (left, right) = args, ranks(args, mapped)
+    if mapped == (True, False) and left == 1 and right <= 2:
+        return op(a, b)
+    if mapped == (False, True) and right == 1 and left <= 2:
+        return op(b, a.T)
+    a = a if left > 1 else expand_dims(a, -2)
+    b = b if right > 1 else expand_dims(b, -1)
+    found = op(*aligned((a, b), mapped))
+    found = found if left > 1 else squeeze(found, -2)
+    return found if right > 1 else squeeze(found, -1)
+
+
 _matmul = declare(
-    Op("matmul", _matmul_type, Expand(_matmul_define), np.matmul, _matmul_vjp, "{} @ {}")
+    Op(
+        "matmul",
+        _matmul_type,
+        Expand(_matmul_define),
+        np.matmul,
+        _matmul_vjp,
+        "{} @ {}",
+        jvp=bilinear,
+        batch=_matmul_batch,
+    )
 )
 
 
@@ -132,15 +161,17 @@ def matmul(a: Any, b: Any) -> Node:
 
 @public
 def dot(a: Any, b: Any) -> Node:
-    """The inner product of vectors, the product of matrices; a scalar multiplies. Raises ShapeError
-    beyond that.
+    """The inner product of vectors, the product of matrices; a scalar multiplies.
+
+    Of more axes the last of `a` is summed with the last but one of `b`, as NumPy does (a batch of
+    matrices is gr.matmul's). Raises ShapeError (G101).
     """
     left, right = graph_of(a, b).lift((a, b))
-    if right.ndim > 2:
-        raise ShapeError(
-            f"dot takes vectors and matrices, not {right.type}", code="G101", hint="gr.matmul"
-        )
-    return matmul(left, right) if left.ndim and right.ndim else multiply(left, right)
+    if not left.ndim or not right.ndim:
+        return multiply(left, right)
+    if right.ndim < 3:
+        return matmul(left, right)
+    return FUNCTIONS["tensordot"](left, right, ([-1], [-2]))  # type: ignore[no-any-return]
 
 
 @public

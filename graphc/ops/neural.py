@@ -6,6 +6,7 @@ Class labels are checked to be in range before they index. Means divide by the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from graphc.ops.layout import expand_dims, iota
 from graphc.ops.maths import exp, log, sigmoid, softplus
 from graphc.ops.reduce import count, logsumexp, mean, shifted, shifted_numpy, sum
 from graphc.ops.spell import Expand
+from graphc.ops.stacked import Mapped, all_repeated, repeating, shifting
 from graphc.types import Dim, Type, floating, promote, shape_text
 
 __all__ = [
@@ -63,13 +65,13 @@ def _softmax_numpy(x: np.ndarray, axis: Axes) -> np.ndarray:
 _softmax = declare(
     Op(
         "softmax", _float, Expand(_softmax_define), _softmax_numpy,
-        lambda g, y, x, axis: (y * (g - sum(g * y, axis, keepdims=True)),),
+        lambda g, y, x, axis: (y * (g - sum(g * y, axis, keepdims=True)),), batch=shifting,
     )
 )  # fmt: skip
 _log_softmax = declare(
     Op(
         "log_softmax", _float, Expand(_log_softmax_define), _log_softmax_numpy,
-        lambda g, y, x, axis: (g - exp(y) * sum(g, axis, keepdims=True),),
+        lambda g, y, x, axis: (g - exp(y) * sum(g, axis, keepdims=True),), batch=shifting,
     )
 )  # fmt: skip
 
@@ -147,6 +149,7 @@ _class_losses = declare(
         Expand(_class_losses_define),
         _class_losses_numpy,
         _class_losses_vjp,
+        batch=repeating,
     )
 )
 """-log softmax(logits) at each row's own class."""
@@ -188,6 +191,15 @@ def _cross_entropy_vjp(
     return surplus * expand_dims(share * weights, -1), None, share * (losses - y)
 
 
+def _cross_entropy_batch(op: Op, args: Sequence[Node], mapped: Mapped, size: Dim) -> Node:
+    """The losses of all rows, averaged behind the new axis."""
+    logits, labels, *weights = all_repeated(args, mapped, size)
+    losses, axes = _class_losses(logits, labels), tuple(range(1, labels.ndim))
+    if weights:
+        return sum(weights[0] * losses, axes) / sum(weights[0], axes)
+    return mean(losses, axes) if axes else losses
+
+
 _cross_entropy = declare(
     Op(
         "cross_entropy",
@@ -195,6 +207,7 @@ _cross_entropy = declare(
         Expand(_cross_entropy_define),
         _cross_entropy_numpy,
         _cross_entropy_vjp,
+        batch=_cross_entropy_batch,
     )
 )
 

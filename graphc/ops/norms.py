@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ShapeError, UsageError
-from graphc.graph import Node, Op, declare, public
+from graphc.graph import FUNCTIONS, Node, Op, declare, public
 from graphc.ops.arith import abs as absolute
 from graphc.ops.arith import (
     astype,
@@ -27,8 +27,8 @@ from graphc.ops.arith import (
     where,
     zeros_like,
 )
-from graphc.ops.axes import axes_of, axis_of, reduced, stage
-from graphc.ops.layout import iota, squeeze
+from graphc.ops.axes import axes_of, axis_of, stage
+from graphc.ops.layout import expand_dims, iota, squeeze, transpose
 from graphc.ops.maths import sqrt
 from graphc.ops.moments import count_nonzero
 from graphc.ops.reduce import Axes, argmax, argmin, averaged, kept, max, min, sum
@@ -105,9 +105,7 @@ def _norm_numpy(x: np.ndarray, axis: Axes, keepdims: bool, ord: float) -> Any:
     return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 
 
-_vector_norm = declare(
-    Op("vector_norm", _norm_type, Expand(_norm_define), _norm_numpy, _norm_vjp)
-)
+_vector_norm = declare(Op("vector_norm", _norm_type, Expand(_norm_define), _norm_numpy, _norm_vjp))
 
 
 @public
@@ -129,27 +127,39 @@ def vector_norm(x: Node, *, axis: Any = None, keepdims: bool = False, ord: float
 FOLDS: dict[Any, Any] = {1: max, -1: min, inf: max, -inf: min}
 """Norms that are an extreme of sums: of columns for 1 and -1, of rows for inf and -inf."""
 
+SPECTRAL: dict[Any, Any] = {2: max, -2: min, "nuc": sum}
+"""Norms that are made of singular values."""
+
 
 def _matrix_norm(x: Node, rows: int, columns: int, ord: Any, keepdims: bool) -> Node:
     if ord in ("fro", None):
         return vector_norm(x, axis=(rows, columns), keepdims=keepdims)
-    if ord not in FOLDS:
+    if ord in SPECTRAL:
+        found = _spectral_norm(x, rows, columns, SPECTRAL[ord])
+    elif ord in FOLDS:
+        along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
+        sums = vector_norm(x, axis=along, keepdims=True, ord=1)
+        found = squeeze(FOLDS[ord](sums, across, keepdims=True), (rows, columns))
+    else:
         raise UsageError(
-            f"the norm {ord!r} of a matrix is not built",
-            hint="'fro', 1, -1, inf and -inf are; those of singular values start from gr.svdvals",
+            f"the norm of a matrix is 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {ord!r}"
         )
-    along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    found = FOLDS[ord](vector_norm(x, axis=along, keepdims=True, ord=1), across, keepdims=True)
-    return found if keepdims else squeeze(found, (rows, columns))
+    return expand_dims(found, (rows, columns)) if keepdims else found
+
+
+def _spectral_norm(x: Node, rows: int, columns: int, fold: Any) -> Node:
+    rest = tuple(a for a in range(x.ndim) if a not in (rows, columns))
+    return fold(FUNCTIONS["svdvals"](transpose(x, (*rest, rows, columns))), -1)
 
 
 @public
 def matrix_norm(x: Node, *, keepdims: bool = False, ord: Any = "fro") -> Node:
     """The norm of the matrices in the last two axes: the root of the sum of squares ("fro"), the
-    greatest or least sum of |x| over a column (1, -1) or over a row (inf, -inf).
+    greatest or least sum of |x| over a column (1, -1) or over a row (inf, -inf), the greatest or
+    least singular value (2, -2) or the sum of these ("nuc").
 
-    As numpy.linalg.matrix_norm; raises UsageError for norms of singular values, ShapeError for
-    fewer than two axes.
+    As numpy.linalg.matrix_norm; raises UsageError for another `ord`, ShapeError for fewer than two
+    axes.
     """
     rows, columns = (axis_of(a, stage(x).ndim, x.shape) for a in (-2, -1))
     return _matrix_norm(x, rows, columns, ord, keepdims)
@@ -160,12 +170,13 @@ def norm(x: Node, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     """numpy.linalg.norm: of all elements when nothing is said; else of vectors along one axis, of
     matrices in two.
 
-    Raises UsageError for a norm of singular values, ShapeError for other than one axis or two.
+    Raises UsageError for an `ord` that has no meaning, ShapeError for other than one axis or two.
     """
     if axis is None and ord is None:
         return vector_norm(x, keepdims=keepdims)
-    given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    axes = [axis_of(a, stage(x).ndim, x.shape) for a in (given if axis is not None else range(x.ndim))]
+    given = range(x.ndim) if axis is None else axis
+    given = given if isinstance(given, (tuple, list, range)) else (given,)
+    axes = [axis_of(a, stage(x).ndim, x.shape) for a in given]
     if len(axes) == 1:
         return vector_norm(x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) != 2 or axes[0] == axes[1]:

@@ -16,6 +16,8 @@ from graphc.graph import Node, Op, declare, graph_of, public
 from graphc.ops.axes import axis_of
 from graphc.ops.layout import expand_dims, ravel, squeeze
 from graphc.ops.spell import Along, Expand, Place, View
+from graphc.ops.stacked import shifting
+from graphc.ops.tangents import all_at_once
 from graphc.types import Dim, Type, promote, shape_text
 
 __all__ = [
@@ -80,6 +82,12 @@ def _slice_vjp(
     return (place(g, shape=x.shape, starts=(starts,), steps=(steps,)),)
 
 
+def _slice_batch(
+    op: Op, args: Sequence[Node], mapped: Any, size: Dim, starts: Ints, stops: Ints, steps: Any
+) -> Node:
+    return op(*args, starts=(0, *starts), stops=(size, *stops), steps=(1, *steps))
+
+
 slice_ = declare(
     Op(
         "slice",
@@ -87,6 +95,7 @@ slice_ = declare(
         View(lambda x, y, starts, stops, steps: tuple(map(Along, range(x.rank), steps, starts))),
         _slice_numpy,
         _slice_vjp,
+        batch=_slice_batch,
     )
 )
 """x[start:stop:step] on every axis, in numbers that wrap no more: a stop of -1 lies before the
@@ -172,6 +181,8 @@ _concat = declare(
         Expand(_concat_define),
         lambda *pieces, axis: np.concatenate(pieces, axis),
         _concat_vjp,
+        jvp=all_at_once,
+        batch=shifting,
     )
 )
 
@@ -219,6 +230,8 @@ _stack = declare(
         Expand(lambda *pieces, axis: concat([expand_dims(p, axis) for p in pieces], axis)),
         lambda *pieces, axis: np.stack(pieces, axis),
         _stack_vjp,
+        jvp=all_at_once,
+        batch=shifting,
     )
 )
 

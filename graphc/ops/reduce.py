@@ -32,6 +32,8 @@ from graphc.ops.axes import axes_of, reduced, stage
 from graphc.ops.layout import broadcast_to, expand_dims, extent, iota, squeeze, transpose
 from graphc.ops.maths import exp, log
 from graphc.ops.spell import Expand, Fold
+from graphc.ops.stacked import shifting
+from graphc.ops.tangents import first
 from graphc.types import DTYPES, Size, Type, dtype_name, floating, shape_text
 
 __all__ = [
@@ -127,13 +129,15 @@ def _along(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, axis, keepdims: function(x, axis=axis, keepdims=keepdims)
 
 
-def _fold(name: str, infer: Any, combine: Any, start: Any, means: Any, vjp: Any = None) -> Op:
-    return declare(Op(name, infer, Fold(combine, start), _along(means), vjp))
+def _fold(
+    name: str, infer: Any, combine: Any, start: Any, means: Any, vjp: Any = None, jvp: Any = None
+) -> Op:
+    return declare(Op(name, infer, Fold(combine, start), _along(means), vjp, jvp=jvp))
 
 
 # fmt: off
 #     name    type    acc, x                   starts at         means    local gradient
-_fold("sum",  wide,   lambda acc, x: acc + x,  lambda dtype: 0,  np.sum,  _sum_vjp)
+_fold("sum",  wide,   lambda acc, x: acc + x,  lambda dtype: 0,  np.sum,  _sum_vjp, first)
 _fold("prod", wide,   lambda acc, x: acc * x,  lambda dtype: 1,  np.prod, _prod_vjp)
 _fold("max",  _some,  primitive("maximum"),    _lowest,          np.max,  _extreme_vjp("argmax"))
 _fold("min",  _some,  primitive("minimum"),    _highest,         np.min,  _extreme_vjp("argmin"))
@@ -178,7 +182,14 @@ def _others_vjp(g: Node, y: Node, x: Node, axis: Axes) -> tuple[Node]:
 
 
 _others = declare(
-    Op("others", lambda x, axis: x, Expand(_others_define), _others_numpy, _others_vjp)
+    Op(
+        "others",
+        lambda x, axis: x,
+        Expand(_others_define),
+        _others_numpy,
+        _others_vjp,
+        batch=shifting,
+    )
 )
 """For each element, the product of all others along `axis`: the gradient of a product, exact where
 elements are 0.
@@ -211,7 +222,8 @@ def _position_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _locate(name: str, extreme: str, means: Any) -> Op:
-    return declare(Op(name, _position, Expand(_position_define(extreme)), _position_numpy(means)))
+    define, means = _position_define(extreme), _position_numpy(means)
+    return declare(Op(name, _position, Expand(define), means, batch=shifting))
 
 
 _locate("argmax", "max", np.argmax)
@@ -246,7 +258,12 @@ def _mean_vjp(g: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[No
     return (broadcast_to(share, x.shape),)
 
 
-_mean = declare(Op("mean", averaged, Expand(_mean_define), _along(np.mean), _mean_vjp))
+_mean = declare(
+    Op(
+        "mean", averaged, Expand(_mean_define), _along(np.mean), _mean_vjp, jvp=first,
+        batch=shifting,
+    )
+)  # fmt: skip
 
 
 def shifted(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
@@ -284,7 +301,14 @@ def _logsumexp_vjp(g: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tup
 
 
 _logsumexp = declare(
-    Op("logsumexp", _smooth, Expand(_logsumexp_define), _logsumexp_numpy, _logsumexp_vjp)
+    Op(
+        "logsumexp",
+        _smooth,
+        Expand(_logsumexp_define),
+        _logsumexp_numpy,
+        _logsumexp_vjp,
+        batch=shifting,
+    )
 )
 
 

@@ -14,6 +14,7 @@ Check    indices, once they are known to be in range
 Routine  a function of the prelude, called once for each core of a stack
 Result   one of the several results of a stage
 Pack     several values as one stage of several results
+Region   graphs that are run: a loop's step, the branches of a choice
 Extent   a size as it is at run time
 Expand   defined by other operations; keeps its own gradient and its own stage
 """
@@ -155,6 +156,16 @@ class Routine:
 @dataclass(frozen=True)
 class Result:
     """args (stage,), attrs["index"]: that one of its several results."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Runs graphs that it has among its attributes, whose inputs are told by its arguments.
+
+    `role` says how: "scan", "branch" or "while"; graphc.plan.regions has what each does.
+    """
+
+    role: str
 
 
 @dataclass(frozen=True)

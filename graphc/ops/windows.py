@@ -7,19 +7,24 @@ who wants them to reach beyond its edges lays the array into a larger one first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from graphc.errors import ShapeError
 from graphc.graph import Node, Op, declare
+from graphc.ops.layout import broadcast_to
+from graphc.ops.pieces import place
 from graphc.ops.spell import Along, Overlap, View, along
 from graphc.types import Dim, Size, Type, shape_text
 
 __all__: list[str] = []
 
 Ints = tuple[int, ...]
+Shape = tuple[Dim, ...]
+Pairs = tuple[tuple[int, int], ...]
 
 
 def reach(size: int, dilation: int) -> int:
@@ -36,7 +41,10 @@ def count(length: Dim, size: int, stride: int, dilation: int) -> int:
         )  # fmt: skip
     covered = reach(size, dilation)
     if not 0 < covered <= length:
-        raise ShapeError(f"a window over {covered} elements does not fit into {length}")
+        raise ShapeError(
+            f"a window over {covered} elements, gaps included, does not fit into {length}, "
+            "padding included"
+        )
     return (length - covered) // stride + 1
 
 
@@ -49,12 +57,11 @@ def _windows_index(
     x: Type, y: Type, sizes: Ints, strides: Ints, dilations: Ints
 ) -> tuple[Along, ...]:
     n = len(sizes)
-    lead = x.rank - n
-    return (*map(Along, range(lead)), *(
-        along({a: step for a, step in ((lead + i, strides[i]), (lead + n + i, dilations[i]))
-               if y.shape[a] != 1})
-        for i in range(n)
-    ))  # fmt: skip
+    index = list(map(Along, range(x.rank)))
+    for axis, stride, dilation in zip(range(x.rank - n, x.rank), strides, dilations, strict=True):
+        scales = {axis: stride, axis + n: dilation}
+        index[axis] = along({a: scale for a, scale in scales.items() if y.shape[a] != 1})
+    return tuple(index)
 
 
 def _windows_numpy(x: np.ndarray, sizes: Ints, strides: Ints, dilations: Ints) -> np.ndarray:
@@ -87,7 +94,7 @@ def _kernel(g: Sequence[Dim], strides: Ints) -> Ints:
     return tuple(g[len(g) - len(strides) :])  # type: ignore[arg-type]
 
 
-def _overlap_type(g: Type, shape: tuple[Dim, ...], strides: Ints, dilations: Ints) -> Type:
+def _overlap_type(g: Type, shape: Shape, strides: Ints, dilations: Ints) -> Type:
     whole, sizes = Type(g.dtype, shape), _kernel(g.shape, strides)
     if _windows_type(whole, sizes, strides, dilations).shape != g.shape:
         raise ShapeError(
@@ -122,6 +129,27 @@ overlap_add: Op = declare(
 """g (..., *outputs, *sizes) -> zeros(shape), to which each window is added at its place."""
 
 
-def sliding(x: Node, sizes: Ints, strides: Ints, dilations: Ints) -> Node:
-    """The windows over the last axes of `x`."""
-    return windows(x, sizes=sizes, strides=strides, dilations=dilations)
+# Beyond the edges
+
+
+def padded(x: Node, pairs: Pairs, value: Any = 0) -> Node:
+    """`x` with so many elements of one value before and behind it along each of its last axes."""
+    if not any(map(any, pairs)):
+        return x
+    pairs = ((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs)
+    shape = tuple(d + (a + b) for d, (a, b) in zip(x.shape, pairs, strict=True))
+    pieces, starts = [x], [tuple(a for a, _ in pairs)]
+    for start, size in _borders(x.shape, shape, pairs) if value else ():
+        pieces.append(broadcast_to(x.graph.constant(value, x.dtype), size))
+        starts.append(start)
+    steps = ((1,) * x.ndim,) * len(pieces)
+    return place(*pieces, shape=shape, starts=tuple(starts), steps=steps)
+
+
+def _borders(inside: Shape, whole: Shape, pairs: Pairs) -> Iterator[tuple[Shape, Shape]]:
+    """Where each border begins, and its shape; those of an axis leave out those of axes before."""
+    for axis, (before, after) in enumerate(pairs):
+        for at, size in ((0, before), (whole[axis] - after, after)):
+            if size:
+                starts = (*(a for a, _ in pairs[:axis]), at, *(0 for _ in pairs[axis + 1 :]))
+                yield starts, (*inside[:axis], size, *whole[axis + 1 :])

@@ -110,7 +110,7 @@ class _Follower:
         (m, n), k = map(self.sizes.capacity, task.node.shape), self._depth(task)
         item = task.node.type.numpy.itemsize
         ta, tb = (_is_turned(arg) for arg in task.node.args)
-        near = max(BLOCK // (n * item) // GRAIN, 1) * GRAIN
+        near = max(BLOCK // max(n * item, 1) // GRAIN, 1) * GRAIN
         return max(near, PACKED) if packing(ta, tb, m, n, k, item)[0] else near
 
     def _depth(self, task: Task) -> int:

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 
 from graphc.graph import CONST, INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
-from graphc.ops.spell import Pack
+from graphc.ops.several import operands
+from graphc.ops.spell import Pack, Region
 from graphc.plan.access import resolve, unchecked
 from graphc.plan.align import ALIGN, HEADER
 from graphc.plan.follow import follow
 from graphc.plan.fuse import fuse
 from graphc.plan.keep import held_back, kept
 from graphc.plan.memory import Slot, argument, laid_out, lying, place
-from graphc.plan.plan import Part, Plan, Result, Stage
+from graphc.plan.plan import Inner, Part, Plan, Result, Stage
+from graphc.plan.regions import Body, asserts, bodies, constants, counting
+from graphc.plan.regions import lying as leaves
 from graphc.plan.sizes import Sizes
 from graphc.plan.sweeps import AGAIN
 from graphc.plan.tasks import Tasks, tasks
@@ -59,9 +62,8 @@ def make(
     their arena, by name.
     """
     held = _held(joint, state, sizes)
-    data, data_bytes = laid_out(
-        [n for n in joint.graph.leaves(CONST) if n.value.size != 1], "data", sizes
-    )
+    inner = bodies(joint.graph)
+    data, data_bytes = laid_out(constants(joint.graph, inner), "data", sizes)
     feed, feed_bytes = _feed(joint, sizes)
     out, out_bytes = _outs(wishes, sizes)
     tape, begin = laid_out(dict.fromkeys(n for w in wishes for n in w.kept), "work", sizes, HEADER)
@@ -72,11 +74,11 @@ def make(
         **{n: argument(n, sizes) for n in joint.graph.leaves(INPUT) if n not in feed},
     }
     parts = {
-        w.name: _part(joint, w, {**given, **out, **_handed(w, tape)}, begin, sizes, options)
+        w.name: _part(joint, w, {**given, **out, **_handed(w, tape)}, begin, sizes, options, inner)
         for w in wishes
     }
     numbers, stages = numbered(joint, parts)
-    checks = [n for n in joint.graph.nodes if n.op.name == "check"]
+    checks = asserts(joint.graph, inner)
     return Plan(
         joint.graph.title, parts, sizes, stages, numbers, held, data, data_bytes, out_bytes, feed,
         feed_bytes,
@@ -132,8 +134,9 @@ def _passed(joint: Joint, wish: Wish) -> list[Node]:
 
 
 def _part(
-    joint: Joint, wish: Wish, fixed: Mapping[Node, Slot], begin: int, sizes: Sizes, options: Options
-) -> Part:
+    joint: Joint, wish: Wish, fixed: Mapping[Node, Slot], begin: int, sizes: Sizes,
+    options: Options, bodies: Bodies,
+) -> Part:  # fmt: skip
     targets = [
         *(n for _, n in wish.results),
         *wish.kept,
@@ -153,11 +156,39 @@ def _part(
         nest, fixed, sizes, returned=returned, reuse=options.reuse, start=begin
     )
     everything = {**fixed, **slots}
+    inner = _inner(found, bodies, everything, work, sizes, options)
+    work = max([work, *(i.part.work for each in inner.values() for i in each)])
     used = _used(found, wish)
     slots = {n: s for n, s in everything.items() if n in used}
     inputs = tuple(n for n in joint.graph.leaves(INPUT) if n in used)
     results = tuple(Result(name, n, everything[n]) for name, n in wish.results)
-    return Part(wish.name, nest, slots, inputs, results, work, apart)
+    return Part(wish.name, nest, slots, inputs, results, work, apart, inner)
+
+
+Bodies = Mapping[Node, tuple[Body, ...]]
+
+
+def _inner(
+    found: Tasks, bodies: Bodies, slots: Mapping[Node, Slot], begin: int, sizes: Sizes,
+    options: Options,
+) -> dict[Node, tuple[Inner, ...]]:  # fmt: skip
+    """The parts of the graphs that are run; they lie behind what lies in `work` around them."""
+    stages = dict.fromkeys(t.stage for t in found.order if isinstance(t.stage.op.spell, Region))
+    return {
+        s: tuple(_inner_part(b, slots, begin, sizes, options) for b in bodies[s]) for s in stages
+    }
+
+
+def _inner_part(
+    body: Body, slots: Mapping[Node, Slot], begin: int, sizes: Sizes, options: Options
+) -> Inner:
+    sizes = counting(body, sizes)
+    data = {n: s for n, s in slots.items() if n.op is CONST}
+    fixed = {**data, **leaves(body, slots, sizes)}
+    results = tuple((f"told{k}", n) for k, n in enumerate(body.told))
+    wish = Wish(body.role, results, kept=tuple(y for y, _ in body.stacked), updates=True)
+    part = _part(body.joint, wish, fixed, begin, sizes, options, body.inner)
+    return Inner(body, part, sizes)
 
 
 def _used(found: Tasks, wish: Wish) -> set[Node]:
@@ -176,8 +207,8 @@ def saved(joint: Joint) -> tuple[Node, ...]:
     targets = list(joint.gradients.values())
     found: dict[Node, None] = {}
     for node in joint.graph.order(*targets):
-        if node.backward_of is not None:
-            bases = [unchecked(resolve(a).base) for a in node.args]
+        if node.backward_of is not None and len(node.types) == 1:
+            bases = [unchecked(resolve(a).base) for a in operands(node)]
             found.update(dict.fromkeys(b for b in bases if b.backward_of is None and b.args))
     found.update(dict.fromkeys(t for t in targets if t.backward_of is None and not t.is_leaf))
     return tuple(found)

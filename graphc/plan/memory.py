@@ -22,6 +22,7 @@ from graphc.plan.align import HEADER, aligned
 from graphc.plan.fuse import Nest, Path, shared
 from graphc.plan.sizes import Sizes
 from graphc.plan.tasks import Task
+from graphc.types import Dim
 
 FOREVER = 1 << 60
 """The end of a life that outlasts the kernel."""
@@ -34,7 +35,8 @@ class Slot:
     `strides`: elements from one index to the next, one for each axis longer than 1; 0 for the axes
     that it lacks because
     one row (or one element) at a time is enough. `depth`: how many axes those are. `rows`: of a
-    product that is made by blocks, the rows of one; else 0.
+    product that is made by blocks, the rows of one; else 0. `at`: the element at which it begins,
+    where it is a row of something larger.
     """
 
     node: Node
@@ -44,6 +46,7 @@ class Slot:
     depth: int = 0
     nbytes: int = 0
     rows: int = 0
+    at: Dim = 0
 
     @property
     def own(self) -> bool:

@@ -5,11 +5,12 @@ what it all costs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphc.graph import Node
 from graphc.plan.fuse import Nest
 from graphc.plan.memory import Slot
+from graphc.plan.regions import Body
 from graphc.plan.sizes import Sizes
 from graphc.types import Type
 
@@ -43,6 +44,16 @@ class Part:
     results: tuple[Result, ...]
     work: int
     apart: int
+    inner: Mapping[Node, tuple[Inner, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A graph that a stage of a part runs: what it is, its own part, and the sizes it knows."""
+
+    body: Body
+    part: Part
+    sizes: Sizes
 
 
 @dataclass(frozen=True)

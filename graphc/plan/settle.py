@@ -15,7 +15,7 @@ from graphc.graph import CONST, Node, Op
 from graphc.joint import Joint
 from graphc.ops.arith import cast, copy
 from graphc.ops.several import taken_apart
-from graphc.ops.spell import Check, Gather, Product, Reshape, Routine, Scratch
+from graphc.ops.spell import Check, Gather, Product, Region, Reshape, Routine, Scratch
 from graphc.ops.stack import signature
 from graphc.plan.access import _ones_moved, in_order, is_view, resolve, unit_stride
 from graphc.rules.replay import Walk, replay
@@ -29,7 +29,7 @@ def settle(joint: Joint) -> Joint:
     """The same values, with copies where memory has to be in order."""
     joint = replay(joint, _settled)
     for node in joint.graph.nodes:
-        if isinstance(node.op.spell, Routine):
+        if isinstance(node.op.spell, (Region, Routine)):
             _completed(node)
     results = {
         n: _result(n) for n in (*joint.outputs, *joint.gradients.values(), *joint.updates.values())
@@ -46,7 +46,7 @@ def _completed(call: Node) -> None:
     """Give a routine what it writes to: every result, and working memory."""
     if len(call.types) > 1:
         taken_apart(call)
-    wanted = call.op.spell.scratch
+    wanted = getattr(call.op.spell, "scratch", None)
     if wanted is not None:
         found = signature(call.op.core or "")
         sizes = found.sizes([a.shape for a in call.args])
@@ -87,7 +87,8 @@ def _scalar(arg: Node) -> bool:
 
 def _gather(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
     x, *indices = args
-    return (x if resolve(x).base is x and x.shape else _copied(x), *indices)
+    lies = resolve(x).base is x and x.shape and not _is_placeless(x)
+    return (x if lies else _copied(x), *indices)
 
 
 def _check(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -99,6 +100,16 @@ def _check(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
 
 def _routine(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
     return tuple(a if in_order(a) and not _scalar(a) else _copied(a) for a in args)
+
+
+def _region(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
+    """What a graph reads whole or by rows has a place of its own; numbers are handed over."""
+    return tuple(a if not a.shape or _has_place(a) else _copied(a) for a in args)
+
+
+def _has_place(arg: Node) -> bool:
+    base = resolve(arg).base
+    return base is arg and not isinstance(arg.op.spell, Check) and not _is_placeless(arg)
 
 
 def _is_placeless(base: Node) -> bool:
@@ -122,5 +133,6 @@ FORMS: dict[type, Callable[[Node, tuple[Node, ...]], tuple[Node, ...]]] = {
     Product: _product,
     Gather: _gather,
     Check: _check,
+    Region: _region,
     Routine: _routine,
 }

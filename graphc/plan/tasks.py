@@ -25,6 +25,7 @@ from graphc.ops.spell import (
     Overlap,
     Place,
     Product,
+    Region,
     Result,
     Routine,
     Scatter,
@@ -80,6 +81,11 @@ class Task:
     def values(self) -> tuple[Node, ...]:
         """All that it computes."""
         return (self.node, *self.more)
+
+    @property
+    def stage(self) -> Node:
+        """The stage that it computes: of one of several results, the one that they come from."""
+        return self.node.args[0] if isinstance(self.node.op.spell, Result) else self.node
 
     @property
     def in_register(self) -> bool:
@@ -140,15 +146,15 @@ def _needed(joint: Joint, targets: Iterable[Node], given: set[Node]) -> list[Nod
     while stack:
         node = stack.pop()
         if node not in found and not node.is_leaf and node not in given:
-            found.add(node)
+            found |= {node, chief(node)}
             stack += _bases(node)
     return sorted(found, key=lambda n: n.index)
 
 
 def chief(node: Node) -> Node:
-    """The stage whose task computes a node: for one of several results, the first of them."""
+    """The stage whose task computes a node: for one of several results, the oldest of them."""
     several = isinstance(node.op.spell, Result)
-    return min(results_of(node.args[0]).items())[1] if several else node
+    return min(results_of(node.args[0]).values(), key=lambda n: n.index) if several else node
 
 
 def _bases(node: Node) -> list[Node]:
@@ -310,14 +316,15 @@ def _opaque(node: Node, inlined: set[Node]) -> Task:
 def _routine(node: Node, inlined: set[Node]) -> Task:
     """A call with all its results and the memory it works in."""
     call = node.args[0] if isinstance(node.op.spell, Result) else node
-    results = [r for _, r in sorted(results_of(call).items())]
+    results = [r for r in results_of(call).values() if r is not node]
     scratch = [r for r in call.graph.readers(call) if r.op is SCRATCH]
     reads = tuple(resolve(a) for a in call.args)
-    more = (*results[1:], *scratch[:1])
+    more = (*results, *scratch[:1])
     return Task(node, node.shape, reads, opaque=True, more=more)
 
 
 FORMS = {
+    Region: _routine,
     Routine: _routine,
     Result: _routine,
     Each: _each,

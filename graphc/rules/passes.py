@@ -19,7 +19,7 @@ from graphc.graph import LEAVES, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Fired, Joint
 from graphc.ops.several import pack
-from graphc.ops.spell import Expand, Pack, Result
+from graphc.ops.spell import Expand, Pack, Region, Result
 from graphc.rules.algebra import ALGEBRA
 from graphc.rules.group import GROUP
 from graphc.rules.replay import Visit, Walk, replay
@@ -158,5 +158,35 @@ def _made_since(before: int, node: Node) -> Iterator[Node]:
 
 
 def share(joint: Joint) -> Joint:
-    """Equal stages become one; what has an effect, or is the name of a gradient, never does."""
-    return replay(joint, share=True)
+    """Equal stages become one; what has an effect, or is the name of a gradient, never does.
+
+    Of two loops that differ in their results alone, the one with more of them stays.
+    """
+    joint = replay(joint, share=True)
+    loops = any(isinstance(n.op.spell, Region) for n in joint.graph.nodes)
+    return replay(joint, _widening, share=True) if loops else joint
+
+
+def _widening(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+    """A result of a loop as the result of the widest loop of the same key on the same arguments."""
+    if node in walk.to:
+        return walk.to[node]
+    if not isinstance(node.op.spell, Result) or not isinstance(args[0].op.spell, Region):
+        return None
+    widest = _widest(walk, node.args[0])
+    if widest not in walk.to:
+        walk.to[widest] = walk.copy(widest, args[0].args)
+    new = walk.to[widest]
+    with walk.graph.told(node.where, new.backward_of):  # what it keeps is of the forward sweep
+        return walk.copy(node, (new,))
+
+
+def _widest(walk: Walk, node: Node) -> Node:
+    """The loop with the most results among those that run the same steps."""
+    readers = walk.readers[node.args[0]] if node.args else [node]
+    alike = [r for r in readers if r.op is node.op and _steps(r) == _steps(node)]
+    return max(alike, key=lambda n: len(n.types))
+
+
+def _steps(node: Node) -> tuple[object, ...]:
+    return node.attrs.get("key"), node.args

@@ -26,7 +26,7 @@ def test_inputs_times_1000_make_the_gradients_on_the_weights_1000_times_larger()
     np.testing.assert_allclose(scaled, 1000 * once, rtol=1e-12)
 
 
-@pytest.mark.parametrize("sigma", deep_net.IN_NUMPY, ids=lambda sigma: sigma.name)
+@pytest.mark.parametrize("sigma", deep_net.IN_NUMPY, ids=lambda sigma: sigma.__name__)
 @pytest.mark.parametrize("depth", [1, 2, 7, 50])
 def test_deep_net_has_the_formulas_gradients_and_3l_less_1_products(sigma, depth):
     count, error = deep_net.compare([sigma] * depth, jit=False)

@@ -19,7 +19,7 @@ from graphc.grad import grad
 from graphc.graph import FUNCTIONS, LEAVES, OPS, Graph, Node, Op
 from graphc.interpret import evaluate
 from graphc.ops.layout import iota
-from graphc.ops.spell import Expand
+from graphc.ops.spell import Expand, Result
 
 TOLERANCE = {"f32": 2e-5, "f64": 1e-10}
 
@@ -166,7 +166,12 @@ def _expanded_once(root: Node) -> Node:
     for node in root.graph.order(root):
         args = tuple(done[a] for a in node.args)
         build = node.op.spell.define if isinstance(node.op.spell, Expand) else node.op
-        done[node] = node if args == node.args and build is node.op else build(*args, **node.attrs)
+        if args == node.args and build is node.op:
+            done[node] = node
+        elif isinstance(node.op.spell, Result):
+            done[node] = done[node.args[0]][node.attrs["index"]]
+        else:
+            done[node] = build(*args, **node.attrs)
     return done[root]
 
 

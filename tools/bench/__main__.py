@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..venvs import interpreter
 from .memory import NAME, WHAT, Memory, measured
 from .peers import PACKAGES, PEERS, USUAL, cpus, keep_to_cpus
 from .report import SUBJECTS, cell, memory_table, reasons, record, table, versions
 from .run import Bench, Cells, Measurement, Settings
-from .venvs import interpreter, setup
+from .venvs import setup
 from .workloads import WORKLOADS
 
 ROWS = (*WORKLOADS, NAME)

@@ -23,7 +23,7 @@ TINY = 1e-32
 
 @njit(**FLAGS)
 def cholesky_by_loops(n: int, a: Any, y: Any) -> None:
-    """Row after row of y from those before; see lapack.cholesky."""
+    """Row after row of y from those before; see equations.cholesky."""
     fill(y, n * n, 0.0)
     for i in range(n):
         row = shift(y, i * n)
@@ -50,7 +50,7 @@ def dot(a: Any, at: int, y: Any, i: int, j: int, n: int) -> Any:
 
 @njit(**FLAGS)
 def lu_by_loops(n: int, a: Any, y: Any, pivots: Any) -> None:
-    """Step after step on what is left of y; see lapack.lu."""
+    """Step after step on what is left of y; see equations.lu."""
     copy(y, a, n * n)
     for k in range(n):
         row = shift(y, k * n)
@@ -94,7 +94,7 @@ def substitute_by_loops(
 
 @njit(**FLAGS)
 def qr_by_loops(m: int, n: int, k: int, a: Any, q: Any, r: Any, tau: Any) -> None:
-    """n reflections of m >= n rows, then the first k columns of their product; see lapack.qr."""
+    """n reflections of m >= n rows, then the first k columns of their product; see spectra.qr."""
     fill(q, m * k, 0.0)
     fill(r, k * n, 0.0)
     for i in range(m):
@@ -149,20 +149,14 @@ def _reflect(m: int, k: int, j: int, tau: Any, stop: int, q: Any) -> None:
 
 @njit(**FLAGS)
 def eigh_by_loops(n: int, a: Any, w: Any, v: Any, scratch: Any) -> None:
-    """Rotate pairs of axes until the matrix is diagonal; see lapack.eigh."""
+    """Rotate pairs of axes until the matrix is diagonal; see spectra.eigh."""
     s, axes = at_f64(scratch, 0), at_f64(scratch, 8 * n * n)
     for i in range(n):
         for j in range(n):
             s[i * n + j] = a[select(i > j, i * n + j, j * n + i)]
             axes[i * n + j] = select(i == j, 1.0, 0.0)
     for _ in range(SWEEPS):
-        beside, whole = 0.0, 0.0
-        for i in range(n):
-            for j in range(n):
-                square = s[i * n + j] * s[i * n + j]
-                whole += square
-                beside += select(i == j, 0.0, square)
-        if beside <= TINY * whole:
+        if _diagonal(n, s):
             break
         for i in range(n):
             for j in range(i + 1, n):
@@ -173,6 +167,18 @@ def eigh_by_loops(n: int, a: Any, w: Any, v: Any, scratch: Any) -> None:
         s[i * n + i] = NAN
         for j in range(n):
             v[j * n + place] = axes[i * n + j]
+
+
+@njit(**FLAGS)
+def _diagonal(n: int, s: Any) -> bool:
+    """Whether next to nothing is left beside the diagonal."""
+    beside, whole = 0.0, 0.0
+    for i in range(n):
+        for j in range(n):
+            square = s[i * n + j] * s[i * n + j]
+            whole += square
+            beside += select(i == j, 0.0, square)
+    return beside <= TINY * whole
 
 
 @njit(**FLAGS)
@@ -217,30 +223,112 @@ def _least(n: int, step: int, x: Any) -> Any:
 def svd_by_loops(
     m: int, n: int, p: int, q: int, a: Any, u: Any, s: Any, v: Any, scratch: Any
 ) -> None:
-    """Rotate pairs of rows of the flat one of A and its transpose until all are orthogonal to each
-    other: their lengths are the singular values. See lapack.svd.
+    """Turn the rows of A, or of its transpose if that has fewer, until they are orthogonal to each
+    other: their lengths are the singular values. See spectra.svd.
     """
     flat = m <= n
-    few, many = select(flat, m, n), select(flat, n, m)
+    few, many, wide = select(flat, m, n), select(flat, n, m), select(flat, q, p)
     down, right = select(flat, n, 1), select(flat, 1, n)
     rows, turns = at_f64(scratch, 0), at_f64(scratch, 8 * few * many)
-    ordered = at_f64(scratch, 8 * (few * many + few * few))
+    sides = at_f64(scratch, 8 * few * (many + few))
     for i in range(few):
         for j in range(many):
             rows[i * many + j] = a[i * down + j * right]
         for j in range(few):
             turns[i * few + j] = select(i == j, 1.0, 0.0)
     for _ in range(SWEEPS):
-        if not _orthogonalised(few, many, rows, turns):
+        if _orthogonalised(few, many, rows, turns) == 0:
             break
-    wide = select(flat, q, p)
-    u_down, u_right = select(flat, 1, p), select(flat, p, 1)
-    v_down, v_right = select(flat, 1, n), select(flat, n, 1)
-    for place in range(few):
-        i = _longest(few, many, rows, turns)
-        s[place] = _taken(i, few, many, rows, turns, shift(ordered, place * many))
-        for j in range(few):
-            # of the small side: a column of U where A is flat, else a row of V
-            _put(flat, turns[i * few + j], u, place * u_down + j * u_right, v, place * v_right + j * v_down)
-        turns[i * few + i] = turns[i * few + i]
-    _completed(few, wide, many, s, ordered)
+    for i in range(few):
+        _longest_first(i, few, many, rows, turns)
+        s[i] = _normed(many, shift(rows, i * many), shift(sides, i * many))
+    for i in range(wide):
+        if i >= few or not s[select(i < few, i, 0)] > 0:
+            _complete(i, many, sides)
+    if flat:
+        _turned(few, few, turns, u)
+        _written(q * n, sides, v)
+    else:
+        _turned(p, many, sides, u)
+        _written(n * n, turns, v)
+
+
+@njit(**FLAGS)
+def _orthogonalised(few: int, many: int, rows: Any, turns: Any) -> int:
+    """Make every pair of rows orthogonal once, and note the rotations; how many it took."""
+    count = 0
+    for i in range(few):
+        for j in range(i + 1, few):
+            p = inner(many, shift(rows, i * many), shift(rows, i * many))
+            q = inner(many, shift(rows, j * many), shift(rows, j * many))
+            r = inner(many, shift(rows, i * many), shift(rows, j * many))
+            if r * r > TINY * p * q:
+                c, t = angle(p, q, r)
+                rotate(many, c, t, rows, i * many, j * many, 1)
+                rotate(few, c, t, turns, i * few, j * few, 1)
+                count += 1
+    return count
+
+
+@njit(**FLAGS)
+def inner(n: int, x: Any, y: Any) -> Any:
+    """The inner product of two lines of n elements."""
+    total = 0.0
+    for i in range(n):
+        total += x[i] * y[i]
+    return total
+
+
+@njit(**FLAGS)
+def _longest_first(first: int, few: int, many: int, rows: Any, turns: Any) -> None:
+    """Exchange row `first` with the longest of those from it on."""
+    best, longest = first, -1.0
+    for i in range(first, few):
+        square = inner(many, shift(rows, i * many), shift(rows, i * many))
+        best, longest = select(square > longest, i, best), select(square > longest, square, longest)
+    if best != first:
+        rotate(many, 0.0, 1.0, rows, first * many, best * many, 1)
+        rotate(few, 0.0, 1.0, turns, first * few, best * few, 1)
+
+
+@njit(**FLAGS)
+def _normed(n: int, x: Any, y: Any) -> Any:
+    """The length of x; y becomes x / length, or zero."""
+    length = sqrt(inner(n, x, x))
+    for i in range(n):
+        y[i] = x[i] / select(length > 0, length, 1.0)
+    return length
+
+
+@njit(**FLAGS)
+def _complete(i: int, n: int, rows: Any) -> None:
+    """Make row i a unit vector that is orthogonal to those before it: what is left of the first
+    axis that has a fair share outside of them.
+    """
+    row = shift(rows, i * n)
+    for axis in range(n):
+        for j in range(n):
+            row[j] = select(j == axis, 1.0, 0.0)
+        for twice in range(2):
+            for k in range(i):
+                along = inner(n, row, shift(rows, k * n))
+                for j in range(n):
+                    row[j] -= along * rows[k * n + j]
+            if twice == 0 and inner(n, row, row) * n < 0.5:
+                break
+        if inner(n, row, row) * n >= 0.49:
+            break
+    _normed(n, row, row)
+
+
+@njit(**FLAGS)
+def _turned(rows: int, columns: int, x: Any, y: Any) -> None:
+    for i in range(rows):
+        for j in range(columns):
+            y[j * rows + i] = x[i * columns + j]
+
+
+@njit(**FLAGS)
+def _written(n: int, x: Any, y: Any) -> None:
+    for i in range(n):
+        y[i] = x[i]

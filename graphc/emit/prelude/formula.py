@@ -155,6 +155,10 @@ class Real:
         """One of two where this bit is set, the other where it is not."""
         return Real(self.b, self.b.select(self.v, yes.v, yes.of(no).v))
 
+    def by(self, means: object, build: Build, *others: "Real") -> "Real":
+        """What a function gives, which is known by its meaning and by how it is built."""
+        return Real(self.b, build(self.b, self.v, *(each.v for each in others)))
+
     def any(self) -> "Real":
         """Whether the bit of one lane is set."""
         kind = self.v.type
@@ -229,9 +233,19 @@ def called(name: str, *operands: Real) -> Real:
     kind = values[0].type
     if not isinstance(kind, ir.VectorType):
         return Real(b, libm(name)(b, *values))
-    full_name = f"lanes.{name}.{kind.count}.{operands[0].width}"
-    function = b.module.globals.get(full_name) or _lanes(b, full_name, libm(name), values)
-    return Real(b, b.call(function, values))
+    return Real(b, shared(f"lanes.{name}", libm(name))(b, *values))
+
+
+def shared(name: str, build: Build) -> Build:
+    """The same by a call of a function that stands in the module once."""
+
+    def call(b: Builder, *values: Value) -> Value:
+        lanes, width = getattr(values[0].type, "count", 1), Real(b, values[0]).width
+        full_name = f"{name}.{lanes}.{width}"
+        function = b.module.globals.get(full_name) or _once(b, full_name, build, values)
+        return b.call(function, values)
+
+    return call
 
 
 def where_rare(rare: Real, usual: Real, name: str, *operands: Real) -> Real:
@@ -245,7 +259,7 @@ def where_rare(rare: Real, usual: Real, name: str, *operands: Real) -> Real:
     return Real(b, result)
 
 
-def _lanes(b: Builder, name: str, build: Build, values: Sequence[Value]) -> Value:
+def _once(b: Builder, name: str, build: Build, values: Sequence[Value]) -> Value:
     kind = values[0].type
     function = ir.Function(b.module, ir.FunctionType(kind, [v.type for v in values]), name)
     function.linkage = "linkonce_odr"

@@ -25,8 +25,10 @@ from .exponentials import (
     sqrt_build,
     tanh_build,
 )
-from .jit import Build, Plain, llvm
-from .numbers import of_one
+from .formula import Real, called
+from .jit import Build, llvm
+from .numbers import kept, of_one, of_two
+from .special import SPECIALS
 
 
 def plain_sigmoid(x: Any) -> Any:
@@ -64,8 +66,18 @@ def plain_reciprocal(x: Any) -> Any:
     return np.divide(1, x)
 
 
+def plain_rint(x: Any) -> Any:
+    """The nearest whole number, the even one of two; an integer is one."""
+    return np.rint(x) if np.asarray(x).dtype.kind == "f" else x
+
+
+def by_library(name: str) -> Build:
+    """A function of the C library, in the precision of its argument."""
+    return lambda b, v: called(name, Real(b, v)).v
+
+
 # fmt: off
-FUNCTIONS: dict[str, tuple[Plain, Build]] = {
+FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "exp":        (np.exp,           exp_build),
     "exp2":       (np.exp2,          exp2_build),
     "expm1":      (np.expm1,         expm1_build),
@@ -82,11 +94,29 @@ FUNCTIONS: dict[str, tuple[Plain, Build]] = {
     "sqrt":       (np.sqrt,          sqrt_build),
     "rsqrt":      (plain_rsqrt,      rsqrt_build),
     "reciprocal": (plain_reciprocal, reciprocal_build),
-    "floor":      (np.floor,         llvm("floor")),
-    "trunc":      (np.trunc,         llvm("trunc")),
+    "log2":       (np.log2,          by_library("log2")),
+    "log10":      (np.log10,         by_library("log10")),
+    "sinh":       (np.sinh,          by_library("sinh")),
+    "cosh":       (np.cosh,          by_library("cosh")),
+    "asin":       (np.arcsin,        by_library("asin")),
+    "acos":       (np.arccos,        by_library("acos")),
+    "atan":       (np.arctan,        by_library("atan")),
+    "asinh":      (np.arcsinh,       by_library("asinh")),
+    "acosh":      (np.arccosh,       by_library("acosh")),
+    "atanh":      (np.arctanh,       by_library("atanh")),
+    "cbrt":       (np.cbrt,          by_library("cbrt")),
+    "floor":      (np.floor,         llvm("floor"),     kept, kept),
+    "ceil":       (np.ceil,          llvm("ceil"),      kept, kept),
+    "trunc":      (np.trunc,         llvm("trunc"),     kept, kept),
+    "rint":       (plain_rint,       llvm("roundeven"), kept, kept),
 }
 (
     exp, exp2, expm1, log, log1p, sin, cos, tan, tanh, sigmoid, softplus, erf, gelu,
-    sqrt, rsqrt, reciprocal, floor, trunc,
-) = (of_one(name, *both) for name, both in FUNCTIONS.items())
+    sqrt, rsqrt, reciprocal,
+    log2, log10, sinh, cosh, asin, acos, atan, asinh, acosh, atanh, cbrt, floor, ceil, trunc, rint,
+) = (of_one(name, *row) for name, row in FUNCTIONS.items())
+(
+    erfc, erfcx, erfinv, ndtri, lgamma, digamma, i0, i0e, i1, i1e,
+) = (of_one(name, *both) for name, both in SPECIALS.items() if name != "zeta")
+zeta = of_two("zeta", *SPECIALS["zeta"])
 # fmt: on

@@ -127,6 +127,17 @@ def report(typing: Any, work: Type, check: Type, position: Type, value: Type) ->
     return typed(types.void(work, types.int64, types.int64, types.int64), build)
 
 
+@define(lambda work: bool(work[:8].view(np.int64)[0]))
+def failed(typing: Any, work: Type) -> Rule:
+    """failed(work): whether a check has been reported."""
+
+    def build(b: Builder, work: Value) -> Value:
+        word = b.load(b.bitcast(work, ir.IntType(64).as_pointer()))
+        return b.icmp_signed("!=", word, word.type(0))
+
+    return typed(types.boolean(work), build)
+
+
 @define(lambda dst, src, n: setitem(dst, slice(n), src[:n]))
 def copy(typing: Any, dst: Type, src: Type, n: Type) -> Rule:
     """copy(dst, src, n): n elements of src go to dst, which does not overlap it."""

@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.core.cgutils import alloca_once_value, for_range
 
+from .formula import Real, called
 from .jit import (
     Build,
     Builder,
@@ -46,6 +47,11 @@ def of_one(name: str, plain: Plain, *builds: Build) -> Plain:
 def of_two(name: str, plain: Plain, *builds: Build) -> Plain:
     """A function of two numbers, from its twin and how it is built."""
     return define(plain, name)(lambda typing, x, y: _rule(typing, (x, y), builds))
+
+
+def kept(b: Builder, v: Value) -> Value:
+    """The number as it is: what rounding gives of an integer."""
+    return v
 
 
 # Choice and sign
@@ -120,6 +126,10 @@ absolute = of_one("absolute", np.absolute, llvm("fabs"), _signed_absolute, lambd
 sign = of_one("sign", np.sign, _sign, _signed_sign, _unsigned_sign)
 
 
+# copysign(1, x) < 0 asks for the sign's bit.
+copysign = of_two("copysign", np.copysign, llvm("copysign"))
+
+
 # Powers and quotients
 
 
@@ -177,8 +187,62 @@ def _quotient(name: str, plain: Plain, operator: Plain, by_minus: Build) -> Plai
 floor_divide = _quotient("floor_divide", np.floor_divide, floordiv, lambda b, v: b.neg(v))
 remainder = _quotient("remainder", np.remainder, mod, lambda b, v: v.type(0))
 
+
+def _of_library(name: str) -> Build:
+    return lambda b, x, y: called(name, Real(b, x), Real(b, y)).v
+
+
+def _rest(b: Builder, x: Value, y: Value) -> Value:
+    """The rest of a division, 0 where the divisor is 0 or -1: both are taken for 1."""
+    one = constant(y.type, 1)
+    either = b.icmp_unsigned("<", b.add(y, one), constant(y.type, 2))
+    return b.srem(x, b.select(either, one, y))
+
+
+def _unsigned_rest(b: Builder, x: Value, y: Value) -> Value:
+    one = constant(y.type, 1)
+    return b.urem(x, llvm("umax")(b, y, one))
+
+
+# The remainder with the sign of x.
+fmod = of_two("fmod", np.fmod, _of_library("fmod"), _rest, _unsigned_rest)
+atan2 = of_two("atan2", np.arctan2, _of_library("atan2"))
+hypot = of_two("hypot", np.hypot, _of_library("hypot"))
+nextafter = of_two("nextafter", np.nextafter, _of_library("nextafter"))
+
 # Integers wrap around; a negative exponent of theirs, which NumPy refuses, counts as 0.
 power = of_two("power", _plain_power, power_build, _signed_power, _unsigned_power)
+
+
+# Bits of integers
+
+
+def _is_shift(b: Builder, v: Value, n: Value) -> Value:
+    """Whether n is from 0 to one less than the bits of v."""
+    width = getattr(v.type, "element", v.type).width
+    return b.icmp_unsigned("<", n, constant(n.type, width))
+
+
+def _shifted(shift: str) -> Build:
+    """Zeros where the shift is too far, or negative."""
+
+    def build(b: Builder, v: Value, n: Value) -> Value:
+        there = _is_shift(b, v, n)
+        zero = constant(v.type, 0)
+        return b.select(there, getattr(b, shift)(v, b.select(there, n, zero)), zero)
+
+    return build
+
+
+def _shifted_with_sign(b: Builder, v: Value, n: Value) -> Value:
+    width = getattr(v.type, "element", v.type).width
+    return b.ashr(v, b.select(_is_shift(b, v, n), n, constant(n.type, width - 1)))
+
+
+# As in NumPy, a shift by more than there are bits, or by a negative number, leaves only the sign.
+_left, _right = _shifted("shl"), _shifted("lshr")
+left_shift = of_two("left_shift", np.left_shift, _left, _left, _left)
+right_shift = of_two("right_shift", np.right_shift, _right, _shifted_with_sign, _right)
 
 
 # Note [Zeros]

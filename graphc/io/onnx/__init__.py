@@ -13,9 +13,9 @@ from graphc.errors import UsageError
 if find_spec("onnx") is None:
     raise UsageError("ONNX models need the package onnx", hint="pip install graphc[onnx]")
 
-from graphc.io.onnx.families import FAMILIES as FAMILIES
 from graphc.io.onnx.load import inputs_of as inputs_of
 from graphc.io.onnx.load import load as load
+from graphc.io.onnx.operators import FAMILIES as FAMILIES
 from graphc.io.onnx.refusals import UnknownValue as UnknownValue
 from graphc.io.onnx.refusals import Unsupported as Unsupported
 

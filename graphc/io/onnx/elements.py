@@ -15,13 +15,11 @@ from graphc.types import DTYPES
 LIMIT = 2**31
 """Elements that one value may have: what declares more is taken for a broken or hostile file."""
 
-# fmt: off
-ELEMENTS: dict[int, str] = {
-    TensorProto.FLOAT: "f32", TensorProto.DOUBLE: "f64", TensorProto.BOOL: "bool",
-    TensorProto.INT8: "i8", TensorProto.INT16: "i16", TensorProto.INT32: "i32", TensorProto.INT64: "i64",
-    TensorProto.UINT8: "u8", TensorProto.UINT16: "u16", TensorProto.UINT32: "u32", TensorProto.UINT64: "u64",
-}
-# fmt: on
+NAMES = {"FLOAT": "f32", "DOUBLE": "f64", "BOOL": "bool"}
+NAMES |= {f"INT{bits}": f"i{bits}" for bits in (8, 16, 32, 64)}
+NAMES |= {f"UINT{bits}": f"u{bits}" for bits in (8, 16, 32, 64)}
+
+ELEMENTS: dict[int, str] = {TensorProto.DataType.Value(n): dtype for n, dtype in NAMES.items()}
 CODES = {name: code for code, name in ELEMENTS.items()}
 
 Attr = AttributeProto
@@ -51,7 +49,7 @@ def check_size(shape: tuple[int, ...], what: str) -> None:
 
 
 def array(tensor: TensorProto, what: str = "") -> np.ndarray:
-    """The array of a tensor, which never changes; raises DataError where sizes and data disagree."""
+    """The array of a tensor; raises DataError where its sizes and its data disagree."""
     what = what or f"the tensor {tensor.name!r}"
     dtype = element(tensor.data_type)
     check_size(tuple(tensor.dims), what)

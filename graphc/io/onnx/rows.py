@@ -23,6 +23,7 @@ import numpy as np
 
 from graphc.errors import DataError
 from graphc.io.onnx.refusals import Unsupported
+from graphc.node import FUNCTIONS
 from graphc.types import Dim, Size
 
 Known = np.ndarray
@@ -112,10 +113,10 @@ def row(*names: str, domain: str = MAIN) -> Callable[[Callable[..., Any]], Calla
     return enter
 
 
-def rows(functions: Mapping[str, Callable[..., Any]]) -> None:
-    """Enter operators that are one function of graphc's each."""
-    for name, function in functions.items():
-        row(name)(function)
+def unary(names: Mapping[str, str]) -> None:
+    """Enter operators that are one function of graphc's each, of one argument."""
+    for operator, name in names.items():
+        row(operator)(lambda x, name=name: FUNCTIONS[name](x))
 
 
 # What many rows need

@@ -14,7 +14,14 @@ import numpy as np
 from graphc.errors import DataError, GraphcError
 from graphc.graph import Graph, Node
 from graphc.interpret import evaluate
-from graphc.io.onnx.elements import array, attribute_value, attributes, check_size, opset_versions, plain_domain
+from graphc.io.onnx.elements import (
+    array,
+    attribute_value,
+    attributes,
+    check_size,
+    opset_versions,
+    plain_domain,
+)
 from graphc.io.onnx.functions import defaults, defining
 from graphc.io.onnx.refusals import Unsupported
 from graphc.io.onnx.rows import ROWS, Row, takes_any, takes_known
@@ -113,7 +120,7 @@ class Scope:
     def _step(self, node: Any) -> None:
         args, options = [self.value(name) for name in node.input], attributes(node, self.given)
         last = max((i + 1 for i, name in enumerate(node.output) if name), default=0)
-        results = self._results(node, args, options, last)
+        results = self._results(node, args, options, last)[:last]
         if len(results) < last:
             raise Unsupported(f"it has {len(results)} of the {last} results that are wanted")
         for name, result in zip(node.output, results, strict=False):
@@ -126,13 +133,13 @@ class Scope:
             result.named(free(result.graph, name))
 
     def _results(self, node: Any, args: list[Any], options: dict[str, Any], last: int) -> list[Any]:
-        """The results of one operator: by a function of the model's, its row, or ONNX's function."""
+        """The results of one operator: by the model's function, its row, or ONNX's function."""
         domain = plain_domain(node.domain)
         function = self.build.functions.get((domain, node.op_type))
         row = ROWS.get((domain, node.op_type))
         version = self.opsets.get(domain, 1)
         if function is not None:
-            return self._inline(function, args, function_defaults(function) | options)
+            return self._inline(function, args, function_defaults(function) | options, node)
         if row is not None:
             special = {"opset": version, "results": last, "scope": self}
             return self._call(row, args, options, special)
@@ -140,7 +147,7 @@ class Scope:
         if function is None:
             where = f" of {domain}" if domain else ""
             raise Unsupported(f"the operator {node.op_type}{where} is not supported")
-        return self._inline(function, args, defaults(node, domain, version) | options)
+        return self._inline(function, args, defaults(node, domain, version) | options, node)
 
     def _call(self, row: Row, args: list[Any], options: dict[str, Any], special: Any) -> list[Any]:
         if any(symbolic(a) for a in args):
@@ -165,12 +172,15 @@ class Scope:
 
     # Graphs within graphs
 
-    def _inline(self, function: Any, args: Sequence[Any], given: Mapping[str, Any]) -> list[Any]:
+    def _inline(
+        self, function: Any, args: Sequence[Any], given: Mapping[str, Any], node: Any
+    ) -> list[Any]:
         missing = [None] * (len(function.input) - len(args))
         values = dict(zip(function.input, [*args, *missing], strict=True))
         inner = Scope(self.build, opset_versions(function), None, given, values, self._deeper())
         inner.run(function.node)
-        return [inner.value(name) for name in function.output]
+        asked = zip(function.output, node.output, strict=False)
+        return [inner.value(name) if wanted else None for name, wanted in asked]
 
     def within(self, graph: Any, args: Sequence[Any]) -> list[Any]:
         """The results of an inner graph for these arguments."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc.graph import CONST, PARAM, Graph, Node
 from graphc.interpret import evaluate
-from graphc.io.onnx.refusals import Unsupported, UnknownValue
+from graphc.io.onnx.refusals import UnknownValue, Unsupported
 from graphc.node import FUNCTIONS
 from graphc.ops.layout import extent
 from graphc.types import Dim, Size
@@ -36,7 +36,9 @@ class Weight:
 
 
 def stage(graph: Graph, array: np.ndarray) -> Node:
-    """A known array as a stage of the graph; one of named sizes gives them as they are at run time."""
+    """A known array as a stage of the graph; named sizes are what they are at run
+    time.
+    """
     if symbolic(array):
         parts = [FUNCTIONS["reshape"](extent(graph, n), (1,)) for n in array.ravel()]
         return FUNCTIONS["reshape"](FUNCTIONS["concat"](parts), array.shape)
@@ -55,7 +57,7 @@ def known(value: Any, params: Mapping[Weight, Node], what: str) -> Any:
     if not isinstance(value, Node):
         return value
     order = value.graph.order(value)
-    fed = [n.name for n in order if n.is_leaf and n.op not in (CONST, PARAM)]
+    fed = [str(n.name) for n in order if n.is_leaf and n.op not in (CONST, PARAM)]
     if fed or any(n.op.effect == "random" for n in order):
         raise UnknownValue(what, fed)
     return evaluate([value], {node: weight.array for weight, node in params.items()})[value]

@@ -1,0 +1,174 @@
+"""A Python function to a graph of its own that another graph runs: the step of a loop, a branch.
+
+What the function reads of the graph around it becomes an input of its graph, and an argument of the
+stage that runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from inspect import getclosurevars, signature
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from graphc.define import CURRENT, building, locals_of, name_locals
+from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
+from graphc.flow.structure import flat, paths, same_form
+from graphc.grad import Sweep
+from graphc.graph import PARAM, STATE, Graph, Node, graph_of
+from graphc.types import Type
+
+
+class Body:
+    """A graph under construction inside `outer`; `captures` are the stages that it reads there."""
+
+    def __init__(self, outer: Graph, title: str) -> None:
+        self.outer = outer
+        self.graph = Graph(title, dtype=outer.dtype)
+        self.graph.below = outer
+
+    def inputs(self, names: Sequence[str], types: Sequence[Type]) -> list[Node]:
+        """New inputs, called by names that are free."""
+        return [self.input(name, t) for name, t in zip(names, types, strict=True)]
+
+    def input(self, name: str, type: Type) -> Node:
+        """A new input; a name that is taken gets a number behind it."""
+        wanted, count = name, 2
+        while wanted in self.graph:
+            wanted, count = f"{name}_{count}", count + 1
+        return self.graph.input(wanted, type)
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What the function makes of its arguments; its local names name the stages."""
+        with building(self.graph), self._inside(), locals_of(function) as held:
+            found = function(*args)
+        name_locals(self.graph, held)
+        if self.graph.leaves(PARAM) or self.graph.leaves(STATE):
+            raise UsageError(
+                "a param or a state is declared outside of what is run many times",
+                hint="declare it before, and read it in the function",
+            )
+        return found
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """What is built of stages of the outer graph belongs to this one meanwhile."""
+        before, self.outer.inside = self.outer.inside, self.graph
+        try:
+            yield
+        finally:
+            self.outer.inside = before
+
+    def stage(self, value: Any, dtype: str | None = None) -> Node:
+        """A value as a stage of this graph; numbers take `dtype`."""
+        if isinstance(value, Node):
+            return self.graph.own(value)
+        weak = isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
+        return self.graph.constant(value, dtype if weak else None)
+
+    def finish(self, outputs: Mapping[str, Node]) -> Graph:
+        """The graph with its outputs, apart from the one around it."""
+        self.graph.outputs = dict(outputs)
+        self.graph.below = None
+        return self.graph
+
+    def names_for(
+        self, function: Callable[..., Any], place: int, otherwise: str, structure: Any
+    ) -> list[str]:
+        """Names for the leaves of an argument: that of the function's parameter at `place`."""
+        try:
+            known = list(signature(function).parameters)
+        except (TypeError, ValueError):
+            known = []
+        return paths(structure, known[place] if place < len(known) else otherwise)
+
+    @property
+    def captures(self) -> tuple[Node, ...]:
+        """The stages of the outer graph that are read, in the order of the inputs for them."""
+        return tuple(self.graph.captures)
+
+
+def graph_for(values: Iterable[Any], *functions: Callable[..., Any]) -> Graph:
+    """The graph in which functions are run: that of the values, or of what the functions read, or
+    the one that is being built; raises UsageError where there is none.
+    """
+    nodes = [v for v in values if isinstance(v, Node)]
+    for function in functions if not nodes else ():
+        read = getclosurevars(function) if isinstance(function, FunctionType) else None
+        held = {**read.globals, **read.nonlocals}.values() if read is not None else ()
+        nodes += [v for v in held if isinstance(v, Node)]
+    graph = CURRENT.get()
+    return graph_of(*nodes) if nodes or graph is None else graph
+
+
+def begun(graph: Graph, value: Any) -> Node:
+    """What a carry begins with as a stage; a Python int is an i64, a float of the graph's type."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    given = np.int64(value) if whole else value
+    return value if isinstance(value, Node) else graph.lift((given,))[0]
+
+
+def carried(body: Body, init: Any, begins: Sequence[Node], found: Any) -> list[Node]:
+    """The new carry laid flat; raises UsageError, ShapeError or DTypeError where it is not what it
+    was.
+    """
+    same_form(init, found, "the carry")
+    return [_kept(body, o, n) for o, n in zip(begins, flat(found)[0], strict=True)]
+
+
+def _kept(body: Body, old: Node, new: Any) -> Node:
+    """A new carry, which has the old one's type."""
+    node = body.stage(new, old.dtype)
+    name = node.name or "the carry"
+    if node.shape != old.shape:
+        raise ShapeError(f"{name} goes in as {old.type} and comes out as {node.type}")
+    if node.dtype != old.dtype:
+        raise DTypeError(
+            f"{name} goes in as {old.type} and comes out as {node.type}",
+            hint=f"begin with the wider type, or take gr.astype(x, {old.dtype!r})",
+        )
+    return node
+
+
+def pulled_back(
+    outputs: Sequence[Node], wrt: Sequence[Node], seeds: Sequence[Node], to: dict[Node, Node],
+    into: Graph,
+) -> list[Node | None]:  # fmt: skip
+    """The gradients of outputs whose own gradients are `seeds`, built in another graph, where `to`
+    has the leaves; None where there is none.
+    """
+    copied([*wrt, *outputs], into, to)
+    sweep = Sweep([to[n] for n in outputs], [to[n] for n in wrt], list(seeds))
+    sweep.run()
+    return [sweep.found.get(to[n]) for n in wrt]
+
+
+def copied(roots: Iterable[Node], into: Graph, to: dict[Node, Node], *, names: bool = True) -> None:
+    """Copy all that the roots need and `to` does not know yet; `to` learns it."""
+    roots = list(roots)
+    missing = roots[0].graph.order(*roots) if roots else []
+    for node in missing:
+        if node not in to:
+            stage = to.get(node.backward_of) if node.backward_of is not None else None
+            with into.told(node.where, stage):
+                to[node] = _copy(node, into, to)
+            if names:
+                _name(node, to[node])
+
+
+def _copy(node: Node, into: Graph, to: Mapping[Node, Node]) -> Node:
+    if node.op.name == "const":
+        return into.constant(node.value, node.dtype)
+    return into.add(node.op, [to[a] for a in node.args], node.attrs)
+
+
+def _name(node: Node, new: Node) -> None:
+    """The names of a stage where they are free, and its hint."""
+    for name in node.graph.names_of(node):
+        with suppress(GraphError):
+            new.graph.name(**{name: new})
+    if node in node.graph.hints:
+        new.hinted(node.graph.hints[node])

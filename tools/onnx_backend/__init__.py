@@ -1,0 +1,1 @@
+"""graphc measured by ONNX's backend tests."""

@@ -1,0 +1,84 @@
+"""Where graphc's choice is another than PyTorch's: declared, counted and printed, never hidden.
+
+A declaration names operators, a reason, what it is about (a sample, its gradient alone, or an error
+input), and where not all samples are meant, which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+
+from .samples import Sample
+
+Which = Callable[[Sample], bool]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One declaration; operators are names or patterns of names, parted by spaces."""
+
+    operators: str
+    part: str
+    reason: str
+    when: Which = lambda sample: True
+
+
+def drawn(sample: Sample) -> bool:
+    """Whether dropout draws something: in training, with p neither 0 nor 1."""
+    return bool(sample.kwargs.get("training", True)) and sample.kwargs.get("p", 0.5) not in (0, 1)
+
+
+def lone_number(sample: Sample) -> bool:
+    """Whether a number stands where PyTorch wants a tensor."""
+    return any(isinstance(v, (int, float)) for v in sample.args)
+
+
+def says(**wanted: Any) -> Which:
+    """Whether the arguments by name are these."""
+    return lambda sample: all(sample.kwargs.get(k) == v for k, v in wanted.items())
+
+
+BINARY = (
+    "__r*__ rsub fmod remainder copysign heaviside nextafter maximum minimum max.binary min.binary fmax"
+    " fmin clamp_m* eq ne lt le gt ge isclose pow float_power logical_* bitwise_* gcd lcm atan2 hypot"
+    " floor_divide div.* logaddexp* xlogy"
+)
+
+DIFFERENCES: list[Difference] = [
+    Difference("*dropout*", "sample", "random draws are other numbers", drawn),
+    Difference("nn.functional.rrelu", "sample", "random draws are other numbers", says(training=True)),
+    Difference(
+        BINARY, "error", "a number is taken where PyTorch wants a tensor", lone_number
+    ),
+    Difference(
+        "quantile", "gradient", "q is known before data comes, so it takes no gradient",
+        lambda s: isinstance(s.args[1], torch.Tensor),
+    ),
+    Difference(
+        "cat", "sample", "PyTorch skips vectors of size 0 among matrices; NumPy refuses them",
+        lambda s: any(t.shape == (0,) for t in s.tensors()) and any(t.ndim > 1 for t in s.tensors()),
+    ),
+    Difference(
+        "__getitem__", "sample", "a mask picks as many elements as are true: the shape depends on the data",
+        lambda s: isinstance(s.args[1], torch.Tensor) and s.args[1].dtype == torch.bool,
+    ),
+]  # fmt: skip
+
+TOLERANCES: dict[str, tuple[float, str]] = {
+    "nn.functional.hardsigmoid": (1e-7, "PyTorch's slope of 1/6 is a float32"),
+}
+"""Relative and absolute tolerance of operators, 1e-9 where none stands here, and the reason."""
+
+
+def declared(name: str, part: str, sample: Sample) -> str:
+    """The reason why a sample of an operator differs in a part; nothing where it must agree."""
+    for d in DIFFERENCES:
+        meant = d.part == part and any(fnmatchcase(name, o) for o in d.operators.split())
+        if meant and d.when(sample):
+            return d.reason
+    return ""
