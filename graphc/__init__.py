@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from graphc import init as init
+from graphc import linalg as linalg
 from graphc.batching import vmap as vmap
 from graphc.compile import compile as compile
 from graphc.define import constant as constant

@@ -239,7 +239,7 @@ class _Vmap:
     """One call of a function over an axis: the draft it runs in, what its leaves stand for."""
 
     def __init__(self, args: Sequence[Any], axes: Sequence[Any]) -> None:
-        self.graph = _innermost(graph_of(*(leaf for arg in args for leaf in _leaves(arg))))
+        self.graph = innermost(graph_of(*(leaf for arg in args for leaf in _leaves(arg))))
         self.draft = Draft(self.graph)
         self.over: dict[Node, Node] = {}
         self.landed: dict[Node, Node] = {}
@@ -290,8 +290,10 @@ class _Vmap:
         return self.draft.node(self.draft.lift((value,))[0])
 
 
-def _innermost(graph: Graph) -> Graph:
-    """The draft that a function is being run in, where that is one of this graph."""
+def innermost(graph: Graph) -> Graph:
+    """The draft that a function under vmap is being run in, where that is one of this graph; else the
+    graph itself.
+    """
     running = RUNNING.get()
     return running if running is not None and is_below(graph, running) else graph
 

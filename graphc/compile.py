@@ -49,6 +49,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
     """The passes over the graph, in order, by name; those named in `without` are left out."""
     from graphc.plan.keep import keep
     from graphc.plan.settle import settle
+    from graphc.rules.narrow import narrow
     from graphc.rules.passes import expand, group, share, simplify, stabilise, take
 
     wanted: list[tuple[str, Pass]] = [
@@ -64,13 +65,23 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
         ("write_down", write_down),
         ("expand", expand),
         ("share", share),
+        ("narrow", narrow),
         ("keep", lambda joint: keep(joint, order.keep)),
         ("settle", settle),
     ]
     return [(name, run) for name, run in wanted if name not in order.without]
 
 
-OPTIONAL: tuple[str, ...] = ("group", "stabilise", "simplify", "share", "fuse", "absorb", "reuse")
+OPTIONAL: tuple[str, ...] = (
+    "group",
+    "stabilise",
+    "simplify",
+    "share",
+    "narrow",
+    "fuse",
+    "absorb",
+    "reuse",
+)
 OPTIONAL += ("vectors", "tiles", "repeats")
 """The passes that may be switched off by name; the last three are the fast form's."""
 

@@ -22,7 +22,7 @@ FLOORS = (
     ("version", "errors", "types", "place", "collector", "init", "expr", "literal"),  # F0
     ("node", "graph", "contents", "joint", "written", "show",                        # F1
      "handbuilt", "said", "exchange", "define", "draft"),
-    ("ops", "interpret"),                                                            # F2
+    ("ops", "linalg", "interpret"),                                                            # F2
     ("grad", "substitute", "forward", "batching", "gate", "hooks", "jacobian",    # F3
      "flow"),
     ("trace", "check", "rules"),                                                     # F4

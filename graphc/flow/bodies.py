@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.batching import innermost
 from graphc.define import CURRENT, building, locals_of, name_locals
 from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
 from graphc.flow.structure import flat, paths, same_form
@@ -101,7 +102,7 @@ def graph_for(values: Iterable[Any], *functions: Callable[..., Any]) -> Graph:
         held = {**read.globals, **read.nonlocals}.values() if read is not None else ()
         nodes += [v for v in held if isinstance(v, Node)]
     graph = CURRENT.get()
-    return graph_of(*nodes) if nodes or graph is None else graph
+    return innermost(graph_of(*nodes) if nodes or graph is None else graph)
 
 
 def begun(graph: Graph, value: Any) -> Node:
@@ -157,6 +158,10 @@ def copied(roots: Iterable[Node], into: Graph, to: dict[Node, Node], *, names: b
                 to[node] = _copy(node, into, to)
             if names:
                 _name(node, to[node])
+    for node in missing:
+        for each in node.graph.gradients.get(node, ()):
+            if each in to:
+                into.belongs(to[node], to[each])
 
 
 def _copy(node: Node, into: Graph, to: Mapping[Node, Node]) -> Node:

@@ -12,6 +12,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.flow.bodies import Body, graph_for, pulled_back
+from graphc.flow.stacked import cond_stacked
 from graphc.flow.structure import flat, same_form
 from graphc.graph import INPUT, Graph, Node, Op, declare, public
 from graphc.interpret import evaluate
@@ -85,7 +86,16 @@ def _zeros(graph: Graph, type: Type) -> Node:
     return broadcast_to(zero, type.shape) if type.shape else zero
 
 
-_branch = declare(Op("cond", _branch_type, Region("branch"), _branch_numpy, _branch_vjp))
+_branch = declare(
+    Op(
+        "cond",
+        _branch_type,
+        Region("branch"),
+        _branch_numpy,
+        _branch_vjp,
+        batch=cond_stacked,
+    )
+)
 
 
 @public

@@ -1,7 +1,7 @@
 """`while_loop`, which runs a step as long as a condition holds, and `fori`, which counts.
 
 How often a while loop runs is known only when the data are there, so nothing can be kept for a
-backward sweep: it has no gradient. A counted loop is a scan, and has one.
+backward sweep: it has no gradient, but it has tangents. A counted loop is a scan, and has both.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import numpy as np
 from graphc.errors import DTypeError, UsageError
 from graphc.flow.bodies import Body, begun, carried, graph_for
 from graphc.flow.scan import scan
+from graphc.flow.stacked import while_stacked
 from graphc.flow.structure import flat
+from graphc.flow.tangents import while_tangents
 from graphc.graph import INPUT, Graph, Node, Op, declare, public
 from graphc.interpret import evaluate
 from graphc.ops.spell import Region
@@ -41,7 +43,16 @@ def _run(graph: Graph, values: list[Any]) -> list[Any]:
     return [found[n] for n in outputs]
 
 
-_while = declare(Op("while_loop", _while_type, Region("while"), _while_numpy))
+_while = declare(
+    Op(
+        "while_loop",
+        _while_type,
+        Region("while"),
+        _while_numpy,
+        jvp=while_tangents,
+        batch=while_stacked,
+    )
+)
 
 
 @public

@@ -13,7 +13,9 @@ import numpy as np
 
 from graphc.errors import ShapeError, UsageError
 from graphc.flow.bodies import Body, begun, carried, copied, graph_for, pulled_back
+from graphc.flow.stacked import scan_stacked
 from graphc.flow.structure import flat
+from graphc.flow.tangents import scan_tangents, unused_key
 from graphc.graph import FUNCTIONS, INPUT, Graph, Node, Op, declare, public
 from graphc.interpret import evaluate
 from graphc.ops.arith import add, where, zeros_like
@@ -69,6 +71,8 @@ _scan = declare(
         Region("scan"),
         lambda *args, **attrs: _alone(_scan_numpy(*args, **attrs)),
         _scan_vjp,
+        jvp=scan_tangents,
+        batch=scan_stacked,
     )
 )
 
@@ -166,7 +170,7 @@ class _Forward:
         outputs |= {f"y{k}": n for k, n in enumerate(stacked)}
         attrs = dict(
             body=body.finish(outputs), carries=count, rows=len(self.rows), length=self.length,
-            reverse=self.reverse, key=len(self.graph),
+            reverse=self.reverse, key=unused_key(self.graph),
         )  # fmt: skip
         found = _scan(*self.begins, *self.rows, *body.captures, **attrs)
         found = found if isinstance(found, tuple) else (found,)
@@ -315,7 +319,7 @@ class _Backward:
         begin += [zeros_like(self._argument(n)) for n in self.summed]
         ups = [self.gs[k] for k in seeds if k >= self.carries]
         rest = self.args[self.carries :]
-        found = _scan(*begin, *ups, *tape[count:], *rest, **attrs, key=len(graph))
+        found = _scan(*begin, *ups, *tape[count:], *rest, **attrs, key=unused_key(graph))
         found = iter(found if isinstance(found, tuple) else (found,))
         terms: dict[Node, Node | None] = {}
         for k in (k for k in seeds if k < self.carries):
@@ -338,7 +342,9 @@ class _Backward:
         copied([*self.inputs, *self.outputs], wide, known)
         origin = {new: old for old, new in self.to.items()}
         wide.outputs = {name: known[n] for name, n in self.body.outputs.items()}
-        wide.outputs |= {f"tape{k}": known[origin[n]] for k, n in enumerate(taped)}
+        wide.outputs |= {
+            f"tape{len(self.outputs) + k}": known[origin[n]] for k, n in enumerate(taped)
+        }
         graph = self.args[0].graph
         attrs = dict(
             body=wide, carries=self.carries, rows=self.rows, length=self.length,

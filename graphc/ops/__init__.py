@@ -25,6 +25,7 @@ from graphc.ops import neural as _neural
 from graphc.ops import normalize as _normalize
 from graphc.ops import norms as _norms
 from graphc.ops import order as _order
+from graphc.ops import others as _others
 from graphc.ops import padding as _padding
 from graphc.ops import picking as _picking
 from graphc.ops import pieces as _pieces
@@ -36,6 +37,7 @@ from graphc.ops import repeating as _repeating
 from graphc.ops import resize as _resize
 from graphc.ops import rounding as _rounding
 from graphc.ops import running as _running
+from graphc.ops import sampling as _sampling
 from graphc.ops import setting as _setting
 from graphc.ops import shaping as _shaping
 from graphc.ops import special as _special
@@ -63,6 +65,7 @@ from graphc.ops.neural import *
 from graphc.ops.normalize import *
 from graphc.ops.norms import *
 from graphc.ops.order import *
+from graphc.ops.others import *
 from graphc.ops.padding import *
 from graphc.ops.picking import *
 from graphc.ops.pieces import *
@@ -74,6 +77,7 @@ from graphc.ops.repeating import *
 from graphc.ops.resize import *
 from graphc.ops.rounding import *
 from graphc.ops.running import *
+from graphc.ops.sampling import *
 from graphc.ops.setting import *
 from graphc.ops.shaping import *
 from graphc.ops.special import *
@@ -103,6 +107,7 @@ __all__ += _neural.__all__
 __all__ += _normalize.__all__
 __all__ += _norms.__all__
 __all__ += _order.__all__
+__all__ += _others.__all__
 __all__ += _padding.__all__
 __all__ += _picking.__all__
 __all__ += _pieces.__all__
@@ -114,6 +119,7 @@ __all__ += _repeating.__all__
 __all__ += _resize.__all__
 __all__ += _rounding.__all__
 __all__ += _running.__all__
+__all__ += _sampling.__all__
 __all__ += _setting.__all__
 __all__ += _shaping.__all__
 __all__ += _special.__all__

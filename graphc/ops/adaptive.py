@@ -20,8 +20,8 @@ from graphc.ops.mixing import along_lengths, along_lengths_numpy
 from graphc.ops.picking import take
 from graphc.ops.reduce import max
 from graphc.ops.spell import Expand
-from graphc.ops.windows import Ints
-from graphc.types import Size, Type, floating
+from graphc.ops.windows import Ints, literal
+from graphc.types import Type, floating, shape_text
 
 __all__ = [
     "adaptive_avg_pool",
@@ -69,9 +69,8 @@ def _sized(x: Any, output_size: Any, what: str) -> tuple[Node, bool, Ints]:
     n = len(output_size) if isinstance(output_size, (tuple, list)) else stage(x).ndim - 2
     x, alone = batched(x, n, what)
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
-    for length in x.shape[2:]:
-        if isinstance(length, Size) or not length:
-            raise ShapeError(f"{what} takes lengths that are literal and not 0, not {length}")
+    if 0 in literal(x.shape[2:]):
+        raise ShapeError(f"{what} takes lengths above 0, not shape {shape_text(x.shape)}")
     wanted = [d if size is None else size for size, d in zip(given, x.shape[2:], strict=True)]
     return x, alone, per_axis(wanted, n, "output_size")
 

@@ -106,14 +106,18 @@ def logical(*args: Type) -> Type:
     """Broadcast; bool from bools."""
     for a in args:
         if a.dtype != "bool":
-            raise DTypeError(f"logical operations take bool, not {a}", hint="compare first: x != 0")
+            raise DTypeError(
+                f"logical operations take bool, not {a}", hint="compare first: gr.not_equal(x, 0)"
+            )
     return truth(*args)
 
 
 def choice(condition: Type, a: Type, b: Type) -> Type:
     """Broadcast; the promoted type of the two values."""
     if condition.dtype != "bool":
-        raise DTypeError(f"the condition is {condition}, not bool", hint="compare first: x != 0")
+        raise DTypeError(
+            f"the condition is {condition}, not bool", hint="compare first: gr.not_equal(x, 0)"
+        )
     return Type(promote(a.dtype, b.dtype), broadcast(condition.shape, a.shape, b.shape))
 
 
@@ -166,7 +170,7 @@ def power_vjp(g: Node, y: Node, x: Node, n: Node) -> tuple[Any, Any]:
         return (g * (exponent * lower) if exponent else zeros_like(g)), None
     d_x = g * n * power(x, n - 1)
     safe = where(x > 0, x, 1)
-    return masked(d_x, n != 0), masked(g * y * FUNCTIONS["log"](safe), x > 0)
+    return masked(d_x, not_equal(n, 0)), masked(g * y * FUNCTIONS["log"](safe), x > 0)
 
 
 def _spell_power(x: Any, n: Any) -> Any:

@@ -20,8 +20,8 @@ from graphc.ops.layout import expand_dims, matrix_transpose, reshape, transpose
 from graphc.ops.linear import product
 from graphc.ops.reduce import sum
 from graphc.ops.spell import Expand
-from graphc.ops.windows import Ints, Pairs, count, overlap_add, windows
-from graphc.types import Dim, Size, Type, promote, shape_text
+from graphc.ops.windows import Ints, Pairs, count, literal, overlap_add, windows
+from graphc.types import Dim, Type, promote, shape_text
 from graphc.types import product as multiplied
 
 __all__: list[str] = []
@@ -64,9 +64,7 @@ def _dtype(*types: Type) -> str:
 
 def _fits(x: Type, w: Type, groups: int) -> None:
     """Whether a kernel fits the channels of what it slides over; raises ShapeError."""
-    channels, features = x.shape[1], w.shape[0]
-    if isinstance(channels, Size) or isinstance(features, Size):
-        raise ShapeError("channels and features are literal sizes, only the batch may be named")
+    channels, features, *_ = literal((x.shape[1], *w.shape))
     if channels != w.shape[1] * groups:
         raise ShapeError(
             f"the input has {channels} channels, but a kernel of shape {shape_text(w.shape)} "
@@ -84,7 +82,7 @@ def _conv_type(
     _fits(x, w, groups)
     given = (x, w) if b is None else (x, w, b)
     whole = (d + a + c for d, (a, c) in zip(x.shape[2:], padding, strict=True))
-    outputs = map(count, whole, w.shape[2:], stride, dilation)
+    outputs = map(count, whole, literal(w.shape[2:]), stride, dilation)
     return Type(_dtype(*given), (x.shape[0], _biased(w.shape[0], b), *outputs))
 
 
@@ -106,7 +104,7 @@ def _transpose_type(
         )
     features = w.shape[1] * groups
     given = (y, w) if b is None else (y, w, b)
-    if min(shape) < 1:
+    if min(literal(shape)) < 1:
         raise ShapeError(f"padding {padding} leaves nothing of {shape_text(shape)} outputs")
     found = Type(_dtype(*given), (y.shape[0], _biased(features, b), *shape))
     back = _conv_type(found, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
@@ -153,7 +151,7 @@ def _transpose_define(y: Node, w: Node, *bias: Node, shape: Ints, **a: Attrs) ->
 def _weights_define(x: Node, y: Node, sizes: Ints, **a: Attrs) -> Node:
     seen = matrix_transpose(columns(x, sizes, **a))
     found = product(_features(y, a["groups"]), seen)
-    return reshape(found, (y.shape[1], x.shape[1] // a["groups"], *sizes))  # type: ignore[operator]
+    return reshape(found, (y.shape[1], x.shape[1] // a["groups"], *sizes))
 
 
 # What they mean in NumPy: sums over letters, windows seen by strides

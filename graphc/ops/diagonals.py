@@ -45,7 +45,7 @@ def _length(rows: Dim, columns: Dim, offset: int) -> Dim:
 def _diagonal_type(x: Type, offset: int) -> Type:
     if x.rank < 2:
         raise ShapeError(f"a diagonal has a matrix, not shape {shape_text(x.shape)}", code="G103")
-    return Type(x.dtype, (*x.shape[:-2], _length(*x.shape[-2:], offset)))
+    return Type(x.dtype, (*x.shape[:-2], _length(x.shape[-2], x.shape[-1], offset)))
 
 
 def _diagonal_index(x: Type, y: Type, offset: int) -> tuple[Along, ...]:
@@ -96,7 +96,7 @@ def _onto_numpy(v: np.ndarray, shape: tuple[int, int], offset: int) -> np.ndarra
     return found
 
 
-_onto = declare(
+_onto: Op = declare(
     Op(
         "onto_diagonal",
         lambda v, shape, offset: Type(v.dtype, (*v.shape[:-1], *shape)),
@@ -185,11 +185,11 @@ def diagonal_scatter(x: Node, values: Any, offset: int = 0, axis1: int = 0, axis
 
 def _trace_type(x: Type, offset: int) -> Type:
     found = _diagonal_type(x, offset)
-    return OPS["sum"].infer(found, axis=(found.rank - 1,), keepdims=False)  # type: ignore[no-any-return]
+    return OPS["sum"].infer(found, axis=(found.rank - 1,), keepdims=False)
 
 
 def _trace_define(x: Node, offset: int) -> Node:
-    return OPS["sum"](_diagonal(x, offset=offset), axis=(x.ndim - 2,), keepdims=False)  # type: ignore[no-any-return]
+    return OPS["sum"](_diagonal(x, offset=offset), axis=(x.ndim - 2,), keepdims=False)
 
 
 def _trace_vjp(g: Node, y: Node, x: Node, offset: int) -> tuple[Node]:

@@ -186,7 +186,8 @@ def _path(terms: Sequence[Labelled], output: str, order: str) -> list[tuple[int,
     if len(terms) < 2:
         return []
     if order == "left" or len(terms) == 2:
-        return [(0, 1)] + [(0, len(terms) - k - 1) for k in range(1, len(terms) - 1)]
+        later = [(0, len(terms) - k - 1) for k in range(1, len(terms) - 1)]
+        return [(0, 1), *later]
     known = "".join(letters for _, letters in terms)
     spec = (
         ",".join(letters for _, letters in terms) + "->" + "".join(c for c in output if c in known)
@@ -201,7 +202,7 @@ def _nominal(dim: Dim) -> int:
 
 
 def _einsum_numpy(*args: np.ndarray, spec: str, order: str) -> np.ndarray:
-    return np.einsum(spec, *args, dtype=np.result_type(*args))  # type: ignore[no-any-return]
+    return np.einsum(spec, *args, dtype=np.result_type(*args))
 
 
 def _einsum_vjp(g: Node, y: Node, *args: Node, spec: str, order: str) -> list[Node]:
@@ -304,7 +305,7 @@ def _from_numbers(given: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
             "einsum takes text, or arrays each with a list of numbers from 0 to 51",
             hint='gr.einsum("ij,jk->ik", a, b)',
         ) from None
-    return spec, arrays
+    return spec, tuple(arrays)
 
 
 def _word(numbers: Any) -> str:

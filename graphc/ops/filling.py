@@ -152,7 +152,7 @@ def _span(first: Any, last: Any, step: Any) -> Dim:
     if isinstance(first, Size) or isinstance(last, Size):
         if step != 1:
             raise UsageError("a range between named sizes goes in steps of 1")
-        return last - first  # type: ignore[no-any-return]
+        return last - first
     if not step:
         raise UsageError("a range goes in steps that are not 0")
     return max(ceil((last - first) / step), 0)

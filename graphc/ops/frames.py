@@ -15,8 +15,8 @@ from graphc.graph import Node, public
 from graphc.ops.axes import stage
 from graphc.ops.layout import expand_dims, reshape, squeeze, transpose
 from graphc.ops.pieces import part
-from graphc.ops.windows import Ints, Pairs, count, overlap_add, padded, reach, windows
-from graphc.types import Dim, Size, shape_text
+from graphc.ops.windows import Ints, Pairs, count, literal, overlap_add, padded, reach, windows
+from graphc.types import Dim, shape_text
 from graphc.types import product as multiplied
 
 __all__ = [
@@ -57,15 +57,13 @@ def edges(padding: Any, lengths: Sequence[Dim], sizes: Ints, stride: Ints, dilat
     if padding == "valid":
         return ((0, 0),) * len(sizes)
     if padding == "same":
-        return tuple(map(_same, lengths, sizes, stride, dilation))
+        return tuple(map(_same, literal(lengths), sizes, stride, dilation))
     if isinstance(padding, str):
         raise UsageError(f"padding is {padding!r}", hint="there are 'same', 'valid' and numbers")
     return pairs_of(padding, len(sizes))
 
 
-def _same(length: Dim, size: int, stride: int, dilation: int) -> tuple[int, int]:
-    if isinstance(length, Size):
-        raise ShapeError(f"padding='same' needs a literal length, not {length}")
+def _same(length: int, size: int, stride: int, dilation: int) -> tuple[int, int]:
     outputs = -(-length // stride)
     total = max((outputs - 1) * stride + reach(size, dilation) - length, 0)
     return total // 2, total - total // 2
@@ -148,7 +146,7 @@ def unfold(x: Node, kernel_size: Any, dilation: Any = 1, padding: Any = 0, strid
     )
     outputs = seen.shape[2 : 2 + n]
     seen = transpose(seen, (0, 1, *range(2 + n, 2 + 2 * n), *range(2, 2 + n)))
-    found = reshape(seen, (x.shape[0], x.shape[1] * prod(sizes), multiplied(outputs)))  # type: ignore[operator]
+    found = reshape(seen, (x.shape[0], x.shape[1] * prod(sizes), multiplied(outputs)))
     return squeeze(found, 0) if alone else found
 
 
@@ -172,7 +170,7 @@ def fold(
     shape, a = per_axis(output_size, n, "output_size"), _settings(n, dilation, padding, stride)
     whole = tuple(d + b + c for d, (b, c) in zip(shape, a["padding"], strict=True))
     outputs = tuple(map(count, whole, sizes, a["stride"], a["dilation"]))
-    channels, rest = divmod(int(x.shape[1]), prod(sizes))  # type: ignore[arg-type]
+    channels, rest = divmod(literal(x.shape[1:])[0], prod(sizes))
     if rest or prod(outputs) != x.shape[2]:
         raise ShapeError(
             f"{shape_text(x.shape)} are no columns of {prod(sizes)} elements a channel "

@@ -9,23 +9,34 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from graphc.errors import UsageError
-from graphc.graph import Node, public
+from graphc.errors import ShapeError, UsageError
+from graphc.graph import Node, graph_of, public
 from graphc.ops import factor, spectral
+from graphc.ops.axes import axis_of, stage
 from graphc.ops.factor import floats, is_tall, matrices
-from graphc.ops.layout import matrix_transpose
+from graphc.ops.filling import eye
+from graphc.ops.layout import broadcast_to, matrix_transpose, ravel, reshape, transpose
 from graphc.ops.linear import matmul
+from graphc.ops.norms import matrix_norm
 from graphc.ops.pieces import concat, part
+from graphc.ops.systems import inv, solve
+from graphc.types import product, shape_text
 
 __all__ = [
     "cholesky",
+    "condition_number",
     "eigh",
     "eigvalsh",
     "expm",
+    "matrix_power",
     "qr",
     "svd",
     "svdvals",
+    "tensorinv",
+    "tensorsolve",
 ]
+
+# Decompositions
 
 
 @public
@@ -153,3 +164,68 @@ def expm(a: Node) -> Node:
     Raises ShapeError (G101, G103, or for named sizes).
     """
     return spectral.expm(*floats(a))
+
+
+# Powers, and how near a matrix is to a singular one
+
+
+@public
+def matrix_power(a: Node, n: int) -> Node:
+    """a @ a @ ... @ a, n times, for `a` (..., k, k), by squaring; of the inverse where n is
+    negative, and the unit matrix for 0. Raises ShapeError (G101, G103), UsageError.
+    """
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise UsageError(f"the power of a matrix is a whole number, not {n!r}")
+    matrices(floats(a)[0].type, square=True)
+    if n == 0:
+        return broadcast_to(eye(a.shape[-1], dtype=a.dtype, like=a), a.shape)
+    base, left = (inv(a) if n < 0 else a), abs(n)
+    found: Any = None
+    while left:
+        if left % 2:
+            found = base if found is None else matmul(found, base)
+        left //= 2
+        base = matmul(base, base) if left else base
+    return found
+
+
+@public
+def condition_number(a: Node, p: Any = None) -> Node:
+    """|a| |a^-1| of `a` (..., m, n) in the norm `p` of gr.matrix_norm; for None, 2 and -2 the
+    greatest singular value over the least, and the inverse of that for -2. It is numpy.linalg.cond.
+
+    Raises ShapeError (G101, G103), UsageError.
+    """
+    (a,) = floats(a)
+    if p in (None, 2, -2):
+        return matrix_norm(a, ord=2 if p is None else p) / matrix_norm(a, ord=-2 if p != -2 else 2)
+    return matrix_norm(a, ord=p) * matrix_norm(inv(a), ord=p)
+
+
+# Tensors as matrices
+
+
+@public
+def tensorinv(a: Node, ind: int = 2) -> Node:
+    """The inverse of the matrix that the first `ind` axes and the others make, as numpy.linalg has
+    it: tensordot(tensorinv(a), a, ind) is a unit matrix. Raises ShapeError (G101), UsageError.
+    """
+    if isinstance(ind, bool) or not isinstance(ind, int) or ind < 1:
+        raise UsageError(f"how many axes come first is an integer from 1 up, not {ind!r}")
+    rows, columns = stage(a).shape[:ind], a.shape[ind:]
+    matrix = reshape(a, (product(rows), product(columns)))
+    return reshape(inv(matrix), (*columns, *rows))
+
+
+@public
+def tensorsolve(a: Node, b: Any, axes: Any = None) -> Node:
+    """The x of tensordot(a, x, x.ndim) = b, after `axes` of `a` are moved to its end, as
+    numpy.linalg has it. Raises ShapeError (G101, G103).
+    """
+    a, b = graph_of(a, b).lift((a, b))
+    last = [axis_of(k, a.ndim, a.shape) for k in (() if axes is None else axes)]
+    a = transpose(a, (*(k for k in range(a.ndim) if k not in last), *last))
+    shape = a.shape[b.ndim :]
+    if product(shape) != product(b.shape):
+        raise ShapeError(f"{shape_text(a.shape)} is no square of {shape_text(b.shape)}")
+    return reshape(solve(reshape(a, (product(b.shape), product(shape))), ravel(b)), shape)

@@ -171,7 +171,7 @@ def dot(a: Any, b: Any) -> Node:
         return multiply(left, right)
     if right.ndim < 3:
         return matmul(left, right)
-    return FUNCTIONS["tensordot"](left, right, ([-1], [-2]))  # type: ignore[no-any-return]
+    return FUNCTIONS["tensordot"](left, right, ([-1], [-2]))
 
 
 @public

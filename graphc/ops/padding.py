@@ -63,10 +63,10 @@ def _border_define(x: Node, value: Node, widths: Widths) -> Node:
     steps = (1,) * x.ndim
     laid = place(kept, shape=shape, starts=(starts,), steps=(steps,))
     if is_constant(value, 0):
-        return laid  # type: ignore[no-any-return]
+        return laid
     inside = broadcast_to(value.graph.constant(True), kept.shape)
     mask = place(inside, shape=shape, starts=(starts,), steps=(steps,))
-    return where(mask, laid, value)  # type: ignore[no-any-return]
+    return where(mask, laid, value)
 
 
 def _border_numpy(x: np.ndarray, value: np.ndarray, widths: Widths) -> np.ndarray:

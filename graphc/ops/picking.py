@@ -31,7 +31,7 @@ from graphc.ops.index import (
 )
 from graphc.ops.layout import broadcast_to, iota, move_axis, ravel
 from graphc.ops.spell import Expand
-from graphc.types import Dim, Type, broadcast, shape_text
+from graphc.types import Dim, Type, shape_text
 
 __all__ = [
     "compress",
@@ -112,12 +112,16 @@ def take(x: Node, indices: Any, axis: int | None = None) -> Node:
 # take_along_axis
 
 
-def spread(x: Sequence[Dim], indices: Sequence[Dim], axis: int) -> tuple[Dim, ...]:
+def spread(x: Sequence[Any], indices: Sequence[Any], axis: int) -> tuple[Any, ...]:
     """The shape of indices broadcast against `x` beside `axis`; raises ShapeError (G102)."""
     if len(x) != len(indices):
         texts = f"{shape_text(indices)} for {shape_text(x)}"
         raise ShapeError(f"indices along an axis have as many axes as the array, not {texts}")
-    beside = broadcast(*((*s[:axis], 1, *s[axis + 1 :]) for s in (tuple(x), tuple(indices))))
+    pairs = [(1, 1) if a == axis else p for a, p in enumerate(zip(x, indices, strict=True))]
+    if any(n != k and 1 not in (n, k) for n, k in pairs):
+        texts = f"{shape_text(indices)} do not broadcast against {shape_text(x)}"
+        raise ShapeError(f"indices of shape {texts} beside axis {axis}", code="G102")
+    beside = [n if k == 1 else k for n, k in pairs]
     return (*beside[:axis], indices[axis], *beside[axis + 1 :])
 
 
@@ -162,6 +166,12 @@ def _added_define(g: Node, indices: Node, axis: int, count: Dim) -> Node:
     own, values = fitted(checked(indices, count), shape), fitted(g, shape)
     counts = (own if a == axis else iota(g, shape, (a,)) for a in range(g.ndim))
     return scatter(values, *counts, shape=target)
+
+
+def spreads(shape: Sequence[Dim], target: Sequence[Dim]) -> bool:
+    """Whether broadcasting makes one shape the other."""
+    pairs = zip(reversed(shape), reversed(target), strict=False)
+    return len(shape) <= len(target) and all(d in (1, t) for d, t in pairs)
 
 
 def fitted(x: Node, shape: Sequence[Dim]) -> Node:
@@ -237,7 +247,7 @@ def extract(condition: Any, x: Node) -> Node:
 @public
 def masked_fill(x: Node, mask: Any, value: Any) -> Node:
     """where(mask, value, x): `value` where the mask holds, broadcast."""
-    return where(mask, value, x)  # type: ignore[no-any-return]
+    return where(mask, value, x)
 
 
 @public

@@ -20,10 +20,10 @@ from graphc.ops.axes import stage
 from graphc.ops.frames import batched, pairs_of, per_axis
 from graphc.ops.layout import broadcast_to, expand_dims, iota, squeeze
 from graphc.ops.pieces import part
-from graphc.ops.reduce import argmax, max, mean, sum
+from graphc.ops.reduce import max, mean, sum
 from graphc.ops.spell import Expand
-from graphc.ops.windows import Ints, Pairs, count, overlap_add, padded, reach, windows
-from graphc.types import Dim, Size, Type, floating, shape_text
+from graphc.ops.windows import Ints, Pairs, count, literal, overlap_add, padded, reach, windows
+from graphc.types import Dim, Type, floating, shape_text
 
 __all__ = [
     "avg_pool",
@@ -104,7 +104,7 @@ def _max_numpy(x: np.ndarray, **a: Any) -> np.ndarray:
 def _first(x: Node, **a: Any) -> Node:
     """Whether each place in a window is the first that has its maximum."""
     seen, axes = _seen(x, **a, edge=_lowest(x.dtype)), _places(x.ndim, a["sizes"])
-    return equal(iota(x, seen.shape, axes), argmax(seen, axes, keepdims=True))
+    return equal(iota(x, seen.shape, axes), OPS["argmax"](seen, axis=axes, keepdims=True))
 
 
 def _max_vjp(g: Node, y: Node, x: Node, sizes: Ints, **a: Any) -> tuple[Node]:
@@ -193,8 +193,7 @@ def _counts(
     """The elements of each window along one axis: those of the padding too, or of the array alone;
     a single number where it is the same for all.
     """
-    if isinstance(length, Size):
-        return (size,)
+    (length,) = literal([length])
     before, after = pair
     low, high = (-before, length + after) if all_ else (0, length)
     outputs = count(length + before + after + extra, size, stride, dilation)
@@ -251,8 +250,7 @@ def _frame(
 
 def _extra(length: Dim, pair: tuple[int, int], size: int, stride: int, dilation: int) -> int:
     """What is missing for a last window that begins inside of the array but ends beyond it."""
-    if isinstance(length, Size):
-        raise ShapeError(f"ceil_mode needs a literal length, not {length}")
+    (length,) = literal([length])
     whole, covered = length + pair[0] + pair[1], reach(size, dilation)
     outputs = -(-(whole - covered) // stride) + 1
     outputs -= (outputs - 1) * stride >= length + pair[0]
@@ -272,9 +270,8 @@ def max_pool(
     elements of a channel. Raises ShapeError, UsageError. Source: PyTorch's max_pool1d to 3d.
     """
     x, alone, a, _ = _frame(x, kernel_size, stride, padding, dilation, ceil_mode, "max_pool")
-    found = (
-        (_max_pool(x, **a), _max_pool_indices(x, **a)) if return_indices else (_max_pool(x, **a),)
-    )
+    wanted = (_max_pool, _max_pool_indices) if return_indices else (_max_pool,)
+    found = tuple(op(x, **a) for op in wanted)
     found = tuple(squeeze(v, 0) for v in found) if alone else found
     return found if return_indices else found[0]
 

@@ -19,10 +19,10 @@ from graphc.ops.arith import astype, equal, masked, ones_like, where, zeros_like
 from graphc.ops.axes import axis_of
 from graphc.ops.index import as_index, checked, integers
 from graphc.ops.layout import iota, move_axis, ravel, reshape
-from graphc.ops.picking import add_along, along_numpy, fitted, spread, take_along
+from graphc.ops.picking import add_along, along_numpy, fitted, spread, spreads, take_along
 from graphc.ops.spell import Expand, Routine
 from graphc.ops.stack import signature
-from graphc.types import Type, broadcast, promote, shape_text
+from graphc.types import Type, promote, shape_text
 
 __all__ = [
     "put_along_axis",
@@ -115,7 +115,7 @@ def _put_type(x: Type, indices: Type, values: Type, axis: int, mode: str) -> Typ
     if beside != x.shape:
         texts = f"{shape_text(indices.shape)} do not fit {shape_text(x.shape)}"
         raise ShapeError(f"indices of shape {texts} beside axis {axis}", code="G102")
-    if broadcast(at, values.shape) != at:
+    if not spreads(values.shape, at):
         texts = f"{shape_text(values.shape)} do not fit the indices' {shape_text(at)}"
         raise ShapeError(f"values of shape {texts}", code="G102")
     return Type(promote(x.dtype, values.dtype), x.shape)
@@ -138,8 +138,8 @@ def _put_lines(x: Node, indices: Node, values: Node, axis: int, mode: str) -> tu
     if mode == "multiply":
         return (put_product(*lines),)
     if mode == "set":
-        return put_set(*lines)  # type: ignore[no-any-return]
-    return put_extreme(*lines, largest=int(mode == "max"))  # type: ignore[no-any-return]
+        return put_set(*lines)
+    return put_extreme(*lines, largest=int(mode == "max"))
 
 
 def _put_numpy(

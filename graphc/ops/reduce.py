@@ -22,14 +22,13 @@ from graphc.ops.arith import (
     astype,
     equal,
     isnan,
-    logical_and,
     logical_or,
     masked,
     not_equal,
     where,
 )
 from graphc.ops.axes import axes_of, reduced, stage
-from graphc.ops.layout import broadcast_to, expand_dims, extent, iota, squeeze, transpose
+from graphc.ops.layout import broadcast_to, expand_dims, extent, iota, squeeze
 from graphc.ops.maths import exp, log
 from graphc.ops.spell import Expand, Fold
 from graphc.ops.stacked import shifting
@@ -86,7 +85,9 @@ def _smooth(x: Type, axis: Axes, keepdims: bool) -> Type:
 
 def _truth(x: Type, axis: Axes, keepdims: bool) -> Type:
     if x.dtype != "bool":
-        raise DTypeError(f"a logical reduction takes bool, not {x}", hint="compare first: x != 0")
+        raise DTypeError(
+            f"a logical reduction takes bool, not {x}", hint="compare first: gr.not_equal(x, 0)"
+        )
     return Type("bool", reduced(x.shape, axis, keepdims))
 
 
@@ -114,7 +115,7 @@ def _extreme_vjp(position: str) -> Callable[..., tuple[Any]]:
 
 
 def _prod_vjp(g: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
-    return (kept(g, axis, keepdims) * _others(x, axis=axis),)
+    return (kept(g, axis, keepdims) * OPS["others"](x, axis=axis),)
 
 
 def _lowest(dtype: str) -> Any:
@@ -144,56 +145,6 @@ _fold("min",  _some,  primitive("minimum"),    _highest,         np.min,  _extre
 _fold("any",  _truth, lambda acc, x: acc | x,  lambda dtype: False, np.any)
 _fold("all",  _truth, lambda acc, x: acc & x,  lambda dtype: True, np.all)
 # fmt: on
-
-
-# Products of all elements but one
-
-
-def _others_define(x: Node, axis: Axes) -> Node:
-    """Division where nothing is zero, else only the lone zero's element has a product: Note
-    [Others].
-    """
-    zero = equal(x, 0)
-    safe = where(zero, 1, x)
-    zeros, whole = sum(zero, axis, keepdims=True), prod(safe, axis, keepdims=True)
-    return where(equal(zeros, 0), whole / safe, where(logical_and(zero, equal(zeros, 1)), whole, 0))
-
-
-def _others_numpy(x: np.ndarray, axis: Axes) -> np.ndarray:
-    zeros = np.sum(x == 0, axis=axis, keepdims=True)
-    safe = np.where(x == 0, 1, x)
-    whole = np.prod(safe, axis=axis, keepdims=True)
-    return np.where(zeros == 0, whole / safe, np.where((x == 0) & (zeros == 1), whole, 0))
-
-
-def _others_vjp(g: Node, y: Node, x: Node, axis: Axes) -> tuple[Node]:
-    """Row i of `pairs` is x with element i replaced by 1, so that its `others` leave out two; Note
-    [Others].
-    """
-    n = len(axis)
-    rows = tuple(x.shape[a] for a in axis)
-    lead, inner = tuple(range(n)), tuple(n + a for a in axis)
-    shape = (*rows, *x.shape)
-    own = equal(iota(x, shape, lead), iota(x, shape, inner))
-    pairs = _others(where(own, 1, x), axis=inner)
-    upstream = transpose(g, (*axis, *(i for i in range(x.ndim) if i not in axis)))
-    upstream = expand_dims(upstream, inner)
-    return (sum(where(own, 0, upstream * pairs), lead),)
-
-
-_others = declare(
-    Op(
-        "others",
-        lambda x, axis: x,
-        Expand(_others_define),
-        _others_numpy,
-        _others_vjp,
-        batch=shifting,
-    )
-)
-"""For each element, the product of all others along `axis`: the gradient of a product, exact where
-elements are 0.
-"""
 
 
 # Where the extremes are
@@ -398,11 +349,3 @@ def logsumexp(x: Node, axis: Any = None, *, keepdims: bool = False) -> Node:
     one is inf.
     """
     return _reduction("logsumexp", x, axis, keepdims)
-
-
-# Note [Others]. The gradient of a product with respect to x[i] is the product of all x[j], j != i.
-# That is y / x[i] only where x[i] is not 0. With one zero among the elements, only that element has
-# a product of others that is not 0; with two or more, none has. So one division and one count of
-# zeros give the gradient in linear time. Its own gradient needs products that leave out two
-# elements: they are the `others` of rows in which one element is replaced by 1, which is quadratic,
-# but exact and closed under differentiation.

@@ -146,7 +146,7 @@ def repeat(x: Node, repeats: Any, axis: int | None = None) -> Node:
         raise ShapeError(
             f"{len(counts)} counts do not fit axis {axis} of shape {shape_text(x.shape)}"
         )
-    return FUNCTIONS["take"](x, np.repeat(np.arange(len(counts)), counts), axis)  # type: ignore[no-any-return]
+    return FUNCTIONS["take"](x, np.repeat(np.arange(len(counts)), counts), axis)
 
 
 # roll

@@ -22,7 +22,7 @@ from graphc.ops.mixing import along_lengths, along_lengths_numpy
 from graphc.ops.picking import take
 from graphc.ops.pieces import part
 from graphc.ops.spell import Expand
-from graphc.ops.windows import Ints
+from graphc.ops.windows import Ints, literal
 from graphc.types import Dim, Size, Type, floating, shape_text
 
 __all__ = [
@@ -157,13 +157,11 @@ def _nearest(x: Node, outputs: Ints, scales: Floats, coordinates: str, rounding:
 
 def _outputs(lengths: Sequence[Dim], size: Any, scale: Any) -> tuple[Ints, Floats]:
     """How many outputs there are along each axis, and for each input."""
-    n = len(lengths)
-    for length in lengths:
-        if isinstance(length, Size) or not length:
-            raise ShapeError(f"lengths to resize are literal and not 0, not {length}")
+    n, whole = len(lengths), literal(lengths)
+    if 0 in whole:
+        raise ShapeError(f"lengths to resize are above 0, not {shape_text(lengths)}")
     if (size is None) == (scale is None):
         raise UsageError("one of a size and a scale is wanted", hint="size=(32, 32) or scale=2")
-    whole: Sequence[Any] = lengths
     if size is not None:
         outputs = per_axis(size, n, "size")
         return outputs, tuple(o / d for o, d in zip(outputs, whole, strict=True))

@@ -17,11 +17,11 @@ from graphc.ops.arith import equal, greater_equal, less, logical_and, masked, re
 from graphc.ops.axes import axis_of, stage
 from graphc.ops.index import as_index, complete, index, span
 from graphc.ops.layout import broadcast_to, expand_dims, extent, flip, iota, ravel, reshape
-from graphc.ops.picking import fitted
+from graphc.ops.picking import fitted, spreads
 from graphc.ops.pieces import part, place, run
 from graphc.ops.putting import put_along_axis
 from graphc.ops.spell import Expand
-from graphc.types import Dim, Size, Type, broadcast, product, promote, shape_text
+from graphc.types import Dim, Size, Type, product, promote, shape_text
 
 __all__ = [
     "index_set",
@@ -58,7 +58,7 @@ def _inside(x: Node, box: Sequence[Dim], starts: Starts, steps: Steps) -> Node |
 def _set_define(x: Node, values: Node, starts: Starts, steps: Steps) -> Node:
     laid = place(values, shape=x.shape, starts=(starts,), steps=(steps,))
     inside = _inside(x, values.shape, starts, steps)
-    return laid if inside is None else where(inside, laid, x)  # type: ignore[no-any-return]
+    return laid if inside is None else where(inside, laid, x)
 
 
 def _set_numpy(x: np.ndarray, values: np.ndarray, starts: Any, steps: Any) -> np.ndarray:
@@ -109,7 +109,7 @@ def _where(x: Node, mask: Node, values: Node, mode: str) -> Node:
         texts = f"{shape_text(mask.shape)} does not fit {shape_text(x.shape)}"
         raise ShapeError(f"a mask of shape {texts}", code="G102")
     rest = tuple(range(mask.ndim, x.ndim))
-    return where(expand_dims(mask, rest) if rest else mask, values, x)  # type: ignore[no-any-return]
+    return where(expand_dims(mask, rest) if rest else mask, values, x)
 
 
 def _basic(x: Node, items: Sequence[Any], values: Node) -> Node:
@@ -145,7 +145,7 @@ def _count(start: Dim, stop: Dim, step: int) -> Dim:
 
 def _spread(values: Node, shape: Sequence[Dim]) -> Node:
     """The values broadcast to what a key picks; raises ShapeError (G102)."""
-    if broadcast(values.shape, tuple(shape)) != tuple(shape):
+    if not spreads(values.shape, shape):
         texts = f"{shape_text(values.shape)} do not fit the picked {shape_text(tuple(shape))}"
         raise ShapeError(f"values of shape {texts}", code="G102")
     return fitted(values, shape)

@@ -221,7 +221,7 @@ def block_diag(*arrays: Any) -> Node:
     corners: list[tuple[Dim, Dim]] = [(0, 0)]
     for x in nodes:
         corners.append((corners[-1][0] + x.shape[0], corners[-1][1] + x.shape[1]))
-    return place(  # type: ignore[no-any-return]
+    return place(
         *nodes, shape=corners[-1], starts=tuple(corners[:-1]), steps=((1, 1),) * len(nodes)
     )
 

@@ -212,4 +212,4 @@ def vander(x: Node, n: Any = None, *, increasing: bool = False) -> Node:
     count = x.shape[-1] if n is None else as_dim(n)
     exponents = iota(x, (count,), (0,))
     exponents = exponents if increasing else flip(exponents)
-    return power(expand_dims(x, -1), exponents)  # type: ignore[no-any-return]
+    return power(expand_dims(x, -1), exponents)

@@ -7,7 +7,7 @@ who wants them to reach beyond its edges lays the array into a larger one first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,14 +32,21 @@ def reach(size: int, dilation: int) -> int:
     return dilation * (size - 1) + 1
 
 
+def literal(dims: Iterable[Dim]) -> Ints:
+    """Sizes that are numbers; raises ShapeError (G104) for a named one."""
+    found = tuple(dims)
+    for dim in found:
+        if isinstance(dim, Size):
+            raise ShapeError(
+                f"the named size {dim} stands where windows need a number", code="G104",
+                hint="only leading axes, as that of a batch, may have names here",
+            )  # fmt: skip
+    return found  # type: ignore[return-value]
+
+
 def count(length: Dim, size: int, stride: int, dilation: int) -> int:
     """How many windows fit into `length` elements; raises ShapeError for none, or a named size."""
-    if isinstance(length, Size):
-        raise ShapeError(
-            f"windows do not slide along the named size {length}", code="G104",
-            hint="only leading axes, as that of a batch, may have names here",
-        )  # fmt: skip
-    covered = reach(size, dilation)
+    (length,), covered = literal([length]), reach(size, dilation)
     if not 0 < covered <= length:
         raise ShapeError(
             f"a window over {covered} elements, gaps included, does not fit into {length}, "
@@ -110,7 +117,7 @@ def _overlap_numpy(g: np.ndarray, shape: Ints, strides: Ints, dilations: Ints) -
     for k in np.ndindex(*_kernel(g.shape, strides)):
         starts = tuple(d * i for d, i in zip(dilations, k, strict=True))
         spans = zip(starts, outputs, strides, strict=True)
-        at = tuple(slice(a, a + s * (o - 1) + 1, s) for a, o, s in spans)
+        at: Any = tuple(slice(a, a + s * (o - 1) + 1, s) for a, o, s in spans)
         total[(..., *at)] += g[(..., *k)]
     return total
 
@@ -138,7 +145,8 @@ def padded(x: Node, pairs: Pairs, value: Any = 0) -> Node:
         return x
     pairs = ((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs)
     shape = tuple(d + (a + b) for d, (a, b) in zip(x.shape, pairs, strict=True))
-    pieces, starts = [x], [tuple(a for a, _ in pairs)]
+    pieces: list[Node] = [x]
+    starts: list[Shape] = [tuple(a for a, _ in pairs)]
     for start, size in _borders(x.shape, shape, pairs) if value else ():
         pieces.append(broadcast_to(x.graph.constant(value, x.dtype), size))
         starts.append(start)

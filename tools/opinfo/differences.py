@@ -46,26 +46,69 @@ def says(**wanted: Any) -> Which:
 BINARY = (
     "__r*__ rsub fmod remainder copysign heaviside nextafter maximum minimum max.binary min.binary fmax"
     " fmin clamp_m* eq ne lt le gt ge isclose pow float_power logical_* bitwise_* gcd lcm atan2 hypot"
-    " floor_divide div.* logaddexp* xlogy"
+    " floor_divide div.* logaddexp* xlogy ldexp special.x* special.zeta"
 )
+LOSSES = "nn.functional.*_loss nn.functional.kl_div"
 
 DIFFERENCES: list[Difference] = [
+    # samples
     Difference("*dropout*", "sample", "random draws are other numbers", drawn),
     Difference("nn.functional.rrelu", "sample", "random draws are other numbers", says(training=True)),
-    Difference(
-        BINARY, "error", "a number is taken where PyTorch wants a tensor", lone_number
-    ),
-    Difference(
-        "quantile", "gradient", "q is known before data comes, so it takes no gradient",
-        lambda s: isinstance(s.args[1], torch.Tensor),
-    ),
     Difference(
         "cat", "sample", "PyTorch skips vectors of size 0 among matrices; NumPy refuses them",
         lambda s: any(t.shape == (0,) for t in s.tensors()) and any(t.ndim > 1 for t in s.tensors()),
     ),
     Difference(
-        "__getitem__", "sample", "a mask picks as many elements as are true: the shape depends on the data",
+        "__getitem__", "sample", "as many elements as a mask has true ones: no shape can say",
         lambda s: isinstance(s.args[1], torch.Tensor) and s.args[1].dtype == torch.bool,
+    ),
+    Difference(
+        "tensordot", "sample", "PyTorch broadcasts the axes it sums over; NumPy refuses other sizes",
+        lambda s: s.args[0].shape == (1, 1, 1),
+    ),
+    Difference(
+        "nn.functional.*_norm", "sample", "a negative eps is refused",
+        lambda s: s.kwargs.get("eps", 0) < 0,
+    ),
+    Difference(
+        "nn.functional.batch_norm", "sample", "a vector has no axis of channels",
+        lambda s: s.args[0].ndim < 2,
+    ),
+    Difference(
+        "nn.functional.*shrink", "sample", "a negative lambd is refused",
+        lambda s: s.kwargs.get("lambd", 0) < 0,
+    ),
+    # gradients
+    Difference(
+        "quantile nanquantile", "gradient", "q is known before data comes, so it takes no gradient",
+        lambda s: isinstance(s.args[1], torch.Tensor),
+    ),
+    Difference(
+        "cholesky_solve cholesky_inverse", "gradient",
+        "the half of a factor that is not read has gradient 0; PyTorch gives it one",
+    ),
+    # errors
+    Difference(BINARY, "error", "a number is taken where PyTorch wants a tensor", lone_number),
+    Difference("mean masked.mean", "error", "the mean of integers is a float, as NumPy has it"),
+    Difference("t t_copy trace", "error", "any number of axes, as NumPy has it"),
+    Difference("linalg.cross index_add masked_fill", "error", "shapes broadcast, as NumPy has it"),
+    Difference("arange", "error", "a range that leads nowhere is empty, as NumPy has it"),
+    Difference("l??space", "error", "ends of any shape, as NumPy has it", lambda s: not s.kwargs),
+    Difference(
+        "scatter scatter_add nn.functional.conv*", "error", "element types are promoted",
+        lambda s: len({t.dtype for t in s.tensors() if t.dtype != torch.int64}) > 1
+        or s.args[0].dtype == torch.int64,
+    ),
+    Difference("narrow*", "error", "a slice ends where the array does", lambda s: s.args[-1] == 0),
+    Difference("nn.functional.conv3d", "error", '"same" with a stride: ceil(length / stride)', says(padding="same")),
+    Difference(
+        "nn.functional.*_pool?d", "error", "a border may be wider than half a window",
+        lambda s: s.kwargs.get("padding", 0) > 2,
+    ),
+    Difference("nn.functional.rms_norm", "error", "axes are named, not their sizes"),
+    Difference(
+        f"renorm nn.functional.rrelu masked_scatter {LOSSES}", "error",
+        "a formula without a function of its own: what it would check is PyTorch's",
     ),
 ]  # fmt: skip
 

@@ -5,7 +5,7 @@ What is computed from known values alone is computed at once, by what each opera
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,11 +28,14 @@ from graphc.io.onnx.rows import ROWS, Row, takes_any, takes_known
 from graphc.io.onnx.values import Weight, known, of_sizes, stage, symbolic
 from graphc.types import Size
 
-STAGES = 1_000_000
+STAGES = 250_000
 """Operators that one model may come to, with its functions and loops written out."""
 
 DEPTH = 64
 """Functions and inner graphs that may stand within each other."""
+
+MISSING = object()
+"""What stands for a value that nothing made."""
 
 MALFORMED = (IndexError, KeyError, ValueError, TypeError, ArithmeticError)
 """What Python raises where an operator's inputs or attributes are not what its row takes."""
@@ -76,14 +79,18 @@ class Scope:
 
     def value(self, name: str) -> Any:
         """The value of a name, None for the empty one; raises DataError where nothing made it."""
+        found = self._found(name)
+        if found is MISSING:
+            raise DataError(f"the value {name!r} is read, but nothing before makes it")
+        return found
+
+    def _found(self, name: str) -> Any:
         scope: Scope | None = self
         while name and scope is not None:
             if name in scope.values:
                 return scope.values[name]
             scope = scope.outer
-        if name:
-            raise DataError(f"the value {name!r} is read, but nothing before makes it")
-        return None
+        return MISSING if name else None
 
     def stage(self, value: Any) -> Any:
         """The stage of a value, or None; raises Unsupported for a list."""
@@ -156,9 +163,15 @@ class Scope:
                 return [sizes]
         args, keywords = row.complete(args, options), row.keywords(options, special)
         plain = all(a is None or (isinstance(a, np.ndarray) and not symbolic(a)) for a in args)
-        if args and plain and "scope" not in row.options:
-            return fold(row, args, keywords)
-        return listed(row.function(*self._bound(row, args), **keywords))
+        if "scope" in row.options:
+            return listed(row.function(*self._bound(row, args), **keywords))
+        try:
+            if args and plain:
+                return fold(row, args, keywords)
+            return listed(row.function(*self._bound(row, args), **keywords))
+        except GraphcError as error:
+            error.subject = ""
+            raise
 
     def _bound(self, row: Row, args: Sequence[Any]) -> list[Any]:
         return [self._argument(row.parameter(i), a) for i, a in enumerate(args)]
@@ -189,6 +202,13 @@ class Scope:
         inner.initialise(graph.initializer)
         inner.run(graph.node)
         return [inner.value(o.name) for o in graph.output]
+
+    def declare(self, graph: Any) -> None:
+        """Make params of the weights that an inner graph reads: they are declared around it."""
+        for name in names_read(graph):
+            value = self._found(name)
+            if isinstance(value, Weight):
+                self.build.param(value)
 
     def _deeper(self) -> int:
         if self.depth >= DEPTH:
@@ -223,6 +243,15 @@ def listed(results: Any) -> list[Any]:
 def function_defaults(function: Any) -> dict[str, Any]:
     """The attributes of a model's own function that have defaults."""
     return {a.name: attribute_value(a) for a in function.attribute_proto}
+
+
+def names_read(graph: Any) -> Iterator[str]:
+    """The names that the operators of a graph read, also those of graphs within it."""
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from names_read(attribute.g)
 
 
 def label(node: Any) -> str:

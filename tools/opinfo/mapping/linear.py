@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..rows import Functions, Row, Rows
 from .forms import same
 
@@ -75,10 +77,9 @@ def triangular_solve(
     m: Functions, b: Any, a: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> Any:  # fmt: skip
     """The older name: the solution and the matrix."""
-    kept = m.triu(a) if upper else m.tril(a)
     matrix = m.matrix_transpose(a) if transpose else a
     lower = transpose if upper else not transpose
-    return m.solve_triangular(matrix, b, lower=lower, unit_diagonal=unitriangular), kept
+    return m.solve_triangular(matrix, b, lower=lower, unit_diagonal=unitriangular), a
 
 
 def eigh(m: Functions, x: Any, UPLO: str = "L") -> Any:  # noqa: N803
@@ -90,6 +91,18 @@ def eigh(m: Functions, x: Any, UPLO: str = "L") -> Any:  # noqa: N803
 def eigvalsh(m: Functions, x: Any, UPLO: str = "L") -> Any:  # noqa: N803
     """Eigenvalues alone."""
     return m.eigvalsh(x, UPLO)
+
+
+def condition(m: Functions, x: Any, p: Any = None) -> Any:
+    """The largest singular value over the smallest."""
+    found = m.svdvals(x)
+    return m.max(found, axis=-1) / m.min(found, axis=-1)
+
+
+def pdist(m: Functions, x: Any, p: float = 2.0) -> Any:
+    """Distances of all pairs of rows, each once."""
+    first, second = np.triu_indices(x.shape[0], 1)
+    return m.vector_norm(m.take(x, first, axis=0) - m.take(x, second, axis=0), axis=-1, ord=p)
 
 
 def svd(m: Functions, x: Any, full_matrices: bool = True, **_: Any) -> Any:
@@ -126,7 +139,11 @@ def pinv(m: Functions, x: Any, *, rtol: Any = None, atol: Any = None, hermitian:
 
 def rank(m: Functions, x: Any, *, rtol: Any = None, atol: Any = None, hermitian: bool = False) -> Any:
     """How many singular values count."""
-    return m.matrix_rank(x, m.literal(atol), rtol=m.literal(rtol))
+    if rtol is None or atol is None:
+        return m.matrix_rank(x, m.literal(atol), rtol=m.literal(rtol))
+    found = m.svdvals(x)
+    bound = m.maximum(rtol * m.max(found, axis=-1), atol)
+    return m.count_nonzero(found > m.expand_dims(bound, -1), axis=-1)
 
 
 def cross(m: Functions, a: Any, b: Any, dim: int = -1) -> Any:
@@ -163,7 +180,7 @@ def vander(m: Functions, x: Any, *, N: Any = None) -> Any:  # noqa: N803
     return m.vander(x, N, increasing=True)
 
 
-def lstsq(m: Functions, a: Any, b: Any, **_: Any) -> Any:
+def lstsq(m: Functions, a: Any, b: Any, *_: Any, **__: Any) -> Any:
     """The solution alone."""
     return m.lstsq(a, b)[0]
 
@@ -239,9 +256,11 @@ ROWS: Rows = {
     "linalg.lstsq": Row(lstsq, lambda found: found[0]),
     "linalg.lstsq.grad_oriented": Row(lstsq, lambda found: found[0]),
     "linalg.pinv": pinv,
-    "linalg.pinv.hermitian": pinv,
+    "linalg.pinv.hermitian": lambda m, x, **k: pinv(m, x + m.matrix_transpose(x), **k),
     "linalg.pinv.singular": lambda m, a, b: m.pinv(a @ m.matrix_transpose(b)),
     "pinverse": lambda m, x, rcond=1e-15: m.pinv(x, rtol=rcond),
+    "linalg.cond": condition,
+    "nn.functional.pdist": pdist,
     "linalg.matrix_rank": rank,
     "linalg.matrix_rank.hermitian": rank,
     "matrix_exp": same("expm"),

@@ -8,6 +8,18 @@ from ..rows import Functions, Rows
 from .forms import along, as_vector, ended, same, typed
 
 
+def prelu(m: Functions, x: Any, weight: Any) -> Any:
+    """PyTorch lets a scalar have a weight of size 1."""
+    lone = x.ndim == 0 and tuple(weight.shape) == (1,)
+    return m.prelu(x, m.reshape(weight, ()) if lone else weight)
+
+
+def safe_softmax(m: Functions, x: Any, dim: int, dtype: Any = None) -> Any:
+    """A softmax that is 0 where nothing is left."""
+    nothing = m.all(m.equal(x, -float("inf")), axis=dim, keepdims=True)
+    return m.where(nothing, 0.0, m.softmax(x, dim))
+
+
 def gated(m: Functions, x: Any, lower: float = 1 / 8, upper: float = 1 / 3, **_: Any) -> Any:
     """rrelu at evaluation: the slope in the middle."""
     return m.where(x >= 0, x, (lower + upper) / 2 * x)
@@ -240,7 +252,7 @@ ROWS: Rows = {
     "nn.functional.softsign": same("softsign"),
     "nn.functional.logsigmoid": same("log_sigmoid"),
     "nn.functional.glu": lambda m, x, dim=-1: m.glu(x, axis=dim),
-    "nn.functional.prelu": same("prelu"),
+    "nn.functional.prelu": prelu,
     "nn.functional.rrelu": gated,
     "nn.functional.dropout": kept,
     "nn.functional.dropout2d": kept,
@@ -251,7 +263,7 @@ ROWS: Rows = {
     "native_dropout_backward": lambda m, g, mask, scale: g * m.astype(mask, "float64") * scale,
     "softmax": along("softmax"),
     "softmax.with_dtype": along("softmax"),
-    "torch.ops.aten._safe_softmax.default": along("softmax"),
+    "torch.ops.aten._safe_softmax.default": safe_softmax,
     "log_softmax": logsoftmax,
     "log_softmax.with_dtype": logsoftmax,
     "nn.functional.softmin": softmin,

@@ -7,6 +7,8 @@ from typing import Any
 from ..rows import Functions, Rows
 from .forms import along, as_vector, axes, over, same, to_bool, typed
 
+INF = float("inf")
+
 def truth(name: str) -> Any:
     """any and all of numbers."""
 
@@ -98,11 +100,24 @@ def median(m: Functions, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return kthvalue(m, x, (n + 1) // 2, dim, keepdim)
 
 
-def quantile(
-    m: Functions, x: Any, q: Any, dim: Any = None, keepdim: bool = False, interpolation: str = "linear"
-) -> Any:  # fmt: skip
+def quantiles(name: str) -> Any:
     """A quantile, or several along a new first axis."""
-    return m.quantile(x, m.literal(q), axis=axes(x, dim), keepdims=keepdim, method=interpolation)
+
+    def call(
+        m: Functions, x: Any, q: Any, dim: Any = None, keepdim: bool = False, interpolation: str = "linear"
+    ) -> Any:  # fmt: skip
+        given = {"axis": axes(x, dim), "keepdims": keepdim, "method": interpolation}
+        return getattr(m, name)(x, m.literal(q), **given)
+
+    return call
+
+
+def is_in(
+    m: Functions, x: Any, among: Any, *, assume_unique: bool = False, invert: bool = False
+) -> Any:  # fmt: skip
+    """Whether elements are among others."""
+    found = m.any(m.equal(m.expand_dims(x, -1), m.ravel(among)), axis=-1)
+    return m.logical_not(found) if invert else found
 
 
 def difference(
@@ -242,6 +257,23 @@ def masked(name: str, rest: float, **fixed: Any) -> Any:
     return call
 
 
+def masked_mean(
+    m: Functions, x: Any, *, mask: Any = None, dim: Any = None, keepdim: bool = False, **kwargs: Any
+) -> Any:  # fmt: skip
+    """The sum of what the mask lets through over how many that are."""
+    given = {"mask": mask, "dim": dim, "keepdim": keepdim}
+    count = masked("sum", 0.0)(m, m.ones_like(x), **given)
+    return masked("sum", 0.0)(m, x, **given, **kwargs) / count
+
+
+def masked_norm(
+    m: Functions, x: Any, ord: Any, *, mask: Any = None, dim: Any = None, keepdim: Any = False, **kwargs: Any
+) -> Any:  # fmt: skip
+    """The norm of what the mask lets through: the rest adds nothing."""
+    x = x if mask is None else m.where(mask, x, INF if ord < 0 else 0.0)
+    return m.vector_norm(typed(m, x, kwargs), axis=axes(x, dim), keepdims=bool(keepdim), ord=ord)
+
+
 def masked_position(name: str, rest: float) -> Any:
     """Where the extreme is, in PyTorch's unusual element type: the input's."""
     return lambda m, x, **kwargs: m.astype(masked(name, rest)(m, x, **kwargs), x.dtype)
@@ -256,8 +288,6 @@ def masked_along(name: str, rest: float) -> Any:
 
     return call
 
-
-INF = float("inf")
 
 # fmt: off
 ROWS: Rows = {
@@ -298,8 +328,10 @@ ROWS: Rows = {
     "topk": topk,
     "kthvalue": kthvalue,
     "median": median,
-    "quantile": quantile,
+    "quantile": quantiles("quantile"),
+    "nanquantile": quantiles("nanquantile"),
     "diff": difference,
+    "isin": is_in,
     "trapz": area,
     "trapezoid": area,
     "cumulative_trapezoid": running_area,
@@ -318,6 +350,8 @@ ROWS: Rows = {
     "masked.prod": masked("prod", 1.0),
     "masked.amax": masked("max", -INF),
     "masked.amin": masked("min", INF),
+    "masked.mean": masked_mean,
+    "masked.norm": masked_norm,
     "masked.argmax": masked_position("argmax", -INF),
     "masked.argmin": masked_position("argmin", INF),
     "masked.logsumexp": masked("logsumexp", -INF),

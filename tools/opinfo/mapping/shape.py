@@ -319,6 +319,8 @@ ROWS: Rows = {
     "nn.functional.channel_shuffle": same("channel_shuffle"),
     "arange": made("arange"),
     "linspace": made("linspace"),
+    "linspace.tensor_overload": made("linspace"),
+    "logspace.tensor_overload": lambda m, start, end, steps, base=10.0, **k: made("logspace")(m, start, end, steps, base=base, dtype=k.get("dtype")),
     "logspace": lambda m, start, end, steps, base=10.0, **k: made("logspace")(m, start, end, steps, base=base, dtype=k.get("dtype")),
     "eye": made("eye"),
     "full": made("full"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..rows import Functions, Rows
+import numpy as np
+
+from ..rows import Functions, Row, Rows
 from .forms import same
 
 
@@ -94,18 +96,35 @@ def max_pool(rank: int) -> Any:
 def adaptive(name: str, rank: int) -> Any:
     """Windows chosen so that so many results come out; None keeps a size."""
 
-    def call(m: Functions, x: Any, size: Any, return_indices: bool = False) -> Any:
-        given = zip(of_rank(rank, size), x.shape[2:], strict=True)
+    def call(m: Functions, x: Any, output_size: Any, return_indices: bool = False) -> Any:
+        given = zip(of_rank(rank, output_size), x.shape[2:], strict=False)
         wanted = tuple(n if s is None else s for s, n in given)
-        found = getattr(m, f"adaptive_{name}_pool")(x, wanted)
-        return found if return_indices or name == "avg" else as_one(found)
+        return getattr(m, f"adaptive_{name}_pool")(x, wanted)
 
     return batched(rank, call)
 
 
-def as_one(found: Any) -> Any:
-    """The values alone."""
+def values(found: Any) -> Any:
+    """Of values and indices the values: graphc's adaptive pools give no indices."""
     return found[0] if isinstance(found, tuple) else found
+
+
+def unpool(rank: int) -> Any:
+    """Values put back where a pool took them; all else is 0."""
+
+    def call(
+        m: Functions, x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+        output_size: Any = None,
+    ) -> Any:  # fmt: skip
+        steps = of_rank(rank, kernel_size if stride is None else stride)
+        usual = zip(x.shape[-rank:], of_rank(rank, kernel_size), steps, of_rank(rank, padding), strict=True)
+        sizes = tuple(output_size)[-rank:] if output_size else tuple((n - 1) * s - 2 * p + k for n, k, s, p in usual)
+        lead = tuple(x.shape[:-rank])
+        empty = m.zeros((*lead, int(np.prod(sizes))), like=x)
+        rows = (m.reshape(v, (*lead, -1)) for v in (indices, x))
+        return m.reshape(m.put_along_axis(empty, *rows, axis=-1), (*lead, *sizes))
+
+    return call
 
 
 def layer_norm(
@@ -177,7 +196,7 @@ ROWS: Rows = {
     **{f"nn.functional.avg_pool{r}d": avg_pool(r) for r in (1, 2, 3)},
     **{f"nn.functional.max_pool{r}d": max_pool(r) for r in (1, 2, 3)},
     **{f"nn.functional.adaptive_avg_pool{r}d": adaptive("avg", r) for r in (1, 2, 3)},
-    **{f"nn.functional.adaptive_max_pool{r}d": adaptive("max", r) for r in (1, 2, 3)},
+    **{f"nn.functional.adaptive_max_pool{r}d": Row(adaptive("max", r), values) for r in (1, 2, 3)},
     "nn.functional.layer_norm": layer_norm,
     "nn.functional.rms_norm": rms_norm,
     "nn.functional.group_norm": group_norm,
@@ -186,6 +205,8 @@ ROWS: Rows = {
     "nn.functional.local_response_norm": same("local_response_norm"),
     **{f"nn.functional.interpolate.{mode}": interpolate for mode in (
         "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area")},
+    **{f"nn.functional.max_unpool{r}d": unpool(r) for r in (1, 2, 3)},
+    **{f"nn.functional.max_unpool{r}d.grad": unpool(r) for r in (1, 2, 3)},
     "nn.functional.unfold": same("unfold"),
     "nn.functional.upsample_nearest": upsample("nearest"),
     "nn.functional.upsample_bilinear": upsample("bilinear", align_corners=True),

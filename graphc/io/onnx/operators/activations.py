@@ -26,19 +26,20 @@ def elu(x: Node, *, alpha: float = 1.0) -> Node:
 
 @row("Celu")
 def celu(x: Node, *, alpha: float = 1.0) -> Node:
-    return gr.maximum(x, 0) + gr.minimum(alpha * gr.expm1(x / alpha), 0)
+    return gr.celu(x, alpha)
 
 
 @row("Selu")
 def selu(x: Node, *, alpha: float = 1.6732631921768188, gamma: float = 1.0507010221481323) -> Node:
-    return gamma * gr.where(gr.greater(x, 0), x, alpha * gr.expm1(gr.minimum(x, 0)))
+    return gamma * gr.elu(x, alpha)
 
 
 @row("PRelu")
 def prelu(x: Node, slope: Node, *, opset: int) -> Node:
     if opset < 7 and slope.ndim == 1:
-        slope = gr.reshape(slope, (*slope.shape, *[1] * (x.ndim - 2)))
-    return gr.where(gr.less(x, 0), x * slope, x)
+        return gr.prelu(x, slope)
+    wide = gr.reshape(slope, (*[1] * (x.ndim - slope.ndim), *slope.shape))
+    return gr.prelu(x, wide)
 
 
 @row("ThresholdedRelu")

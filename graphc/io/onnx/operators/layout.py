@@ -189,18 +189,9 @@ def _cropped(x: Node, widths: Sequence[tuple[int, int]]) -> tuple[Node, list[tup
 
 @row("DepthToSpace")
 def depth_to_space(x: Node, *, blocksize: int, mode: str = "DCR") -> Node:
-    n, c, h, w = x.shape
-    (channels,) = literal([c], "DepthToSpace")
-    b, inner = blocksize, channels // blocksize**2
-    blocks = (n, b, b, inner, h, w) if mode == "DCR" else (n, inner, b, b, h, w)
-    order = (0, 3, 4, 1, 5, 2) if mode == "DCR" else (0, 1, 4, 2, 5, 3)
-    return gr.reshape(gr.transpose(gr.reshape(x, blocks), order), (n, inner, h * b, w * b))
+    return gr.depth_to_space(x, blocksize, mode)
 
 
 @row("SpaceToDepth")
 def space_to_depth(x: Node, *, blocksize: int, mode: str = "DCR") -> Node:
-    n, c, *plane = x.shape
-    (h, w), b = literal(plane, "SpaceToDepth"), blocksize
-    blocks = gr.reshape(x, (n, c, h // b, b, w // b, b))
-    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
-    return gr.reshape(gr.transpose(blocks, order), (n, c * b * b, h // b, w // b))
+    return gr.space_to_depth(x, blocksize, mode)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,6 @@ from graphc.graph import Node
 from graphc.io.onnx.refusals import Unsupported
 from graphc.io.onnx.rows import Known, literal, number, row
 from graphc.io.onnx.values import shape_of
-from graphc.types import Dim
-
-
-def channels(v: Node, rank: int) -> Node:
-    """A vector of one number a channel, shaped to broadcast with (batch, channels, ...)."""
-    return gr.reshape(v, (*v.shape, *[1] * (rank - 2)))
 
 
 def standardised(x: Node, axes: tuple[int, ...], epsilon: float) -> tuple[Node, Node, Node]:
@@ -42,29 +35,19 @@ def batch_normalization(
     spatial: int = 1,
     training_mode: int = 0,
     is_test: int = 1,
-    results: int,
-) -> tuple[Node, ...]:
+) -> Any:
     if not spatial:
         raise Unsupported("batch normalisation that is not spatial is not supported")
     if not training_mode:
-        return (_normal(x, scale, bias, mean, var, epsilon),)
-    axes = (0, *range(2, x.ndim))
-    now = gr.mean(x, axes)
-    spread = gr.mean(gr.square(x - channels(now, x.ndim)), axes)
-    running = [mean * momentum + now * (1 - momentum), var * momentum + spread * (1 - momentum)]
-    return _normal(x, scale, bias, now, spread, epsilon), *running
-
-
-def _normal(x: Node, scale: Node, bias: Node, mean: Node, var: Node, epsilon: float) -> Node:
-    rank = x.ndim
-    factor = scale / gr.sqrt(var + epsilon)
-    return (x - channels(mean, rank)) * channels(factor, rank) + channels(bias, rank)
+        return gr.batch_norm(x, mean, var, scale, bias, epsilon)
+    y, now, spread = gr.batch_norm_train(x, scale, bias, epsilon)
+    fresh = 1 - momentum
+    return y, mean * momentum + now * fresh, var * momentum + spread * fresh
 
 
 @row("InstanceNormalization")
 def instance_normalization(x: Node, scale: Node, bias: Node, *, epsilon: float = 1e-5) -> Node:
-    normal, _, _ = standardised(x, tuple(range(2, x.ndim)), epsilon)
-    return normal * channels(scale, x.ndim) + channels(bias, x.ndim)
+    return gr.instance_norm(x, scale, bias, epsilon)
 
 
 @row("LayerNormalization")
@@ -76,8 +59,13 @@ def layer_normalization(
     axis: int = -1,
     epsilon: float = 1e-5,
     stash_type: int = 1,
-) -> tuple[Node, Node, Node]:
-    normal, mean, factor = standardised(x, tuple(range(axis % x.ndim, x.ndim)), epsilon)
+    results: int,
+) -> Any:
+    axes = tuple(range(axis % x.ndim, x.ndim))
+    plain = scale.shape == x.shape[axes[0] :] and (bias is None or bias.shape == scale.shape)
+    if plain and results == 1:
+        return gr.layer_norm(x, axes, scale, bias, epsilon)
+    normal, mean, factor = standardised(x, axes, epsilon)
     y = normal * scale
     return (y if bias is None else y + bias), mean, factor
 
@@ -87,7 +75,9 @@ def rms_normalization(
     x: Node, scale: Node, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
 ) -> Node:
     axes = tuple(range(axis % x.ndim, x.ndim))
-    return x * gr.reciprocal(gr.sqrt(gr.mean(gr.square(x), axes, keepdims=True) + epsilon)) * scale
+    if scale.shape == x.shape[axes[0] :]:
+        return gr.rms_norm(x, axes, scale, epsilon)
+    return gr.rms_norm(x, axes, None, epsilon) * scale
 
 
 @row("GroupNormalization")
@@ -101,13 +91,10 @@ def group_normalization(
     stash_type: int = 1,
     opset: int,
 ) -> Node:
-    n, (c,) = x.shape[0], literal([x.shape[1]], "GroupNormalization")
-    grouped: tuple[Dim, ...] = (n, num_groups, c // num_groups, *x.shape[2:])
-    normal, _, _ = standardised(gr.reshape(x, grouped), tuple(range(2, x.ndim + 1)), epsilon)
     if opset < 21:
-        by = (num_groups, *[1] * (x.ndim - 1))
-        return gr.reshape(normal * gr.reshape(scale, by) + gr.reshape(bias, by), x.shape)
-    return gr.reshape(normal, x.shape) * channels(scale, x.ndim) + channels(bias, x.ndim)
+        (c,) = literal([x.shape[1]], "GroupNormalization")
+        scale, bias = (gr.repeat(v, c // num_groups, 0) for v in (scale, bias))
+    return gr.group_norm(x, num_groups, scale, bias, epsilon)
 
 
 @row("MeanVarianceNormalization")
@@ -117,13 +104,10 @@ def mean_variance_normalization(x: Node, *, axes: Sequence[int] = (0, 2, 3)) -> 
 
 @row("LRN")
 def lrn(x: Node, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Node:
-    """x / (bias + alpha/size * sum of squares of the channels around)^beta (Krizhevsky, 2012)."""
-    before = (size - 1) // 2
-    widths = [(0, 0), (before, size - 1 - before), *[(0, 0)] * (x.ndim - 2)]
-    padded, count = gr.pad(gr.square(x), widths), x.shape[1]
-    shifted = [gr.index(padded, (slice(None), slice(i, i + count))) for i in range(size)]
-    total = reduce(gr.add, shifted)
-    return x / gr.power(bias + alpha / size * total, beta)
+    if size % 2:
+        return gr.local_response_norm(x, size, alpha, beta, bias)
+    turned = gr.local_response_norm(gr.flip(x, 1), size, alpha, beta, bias)
+    return gr.flip(turned, 1)  # the odd channel is the one behind
 
 
 @row("LpNormalization")

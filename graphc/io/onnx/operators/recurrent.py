@@ -1,4 +1,4 @@
-"""RNN, GRU and LSTM: one step after another over a sequence of literal length.
+"""RNN, GRU and LSTM: one step after another over a sequence.
 
 Formulas: ONNX's own, with its gate order (i o f c; z r h) and its two biases.
 """
@@ -9,7 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import graphc.ops as gr
+from graphc.flow import scan
 from graphc.graph import Node
 from graphc.io.onnx.operators.layout import pieces
 from graphc.io.onnx.refusals import Unsupported
@@ -160,17 +163,17 @@ def sweep(
     back: bool,
 ) -> tuple[Node, tuple[Node, ...]]:
     """The hidden state after every step, and the last state; a sequence that has ended keeps it."""
-    (steps,) = literal([x.shape[0]], "a recurrent operator")
-    inputs, rows = layer.into(x), {}
-    for t in reversed(range(steps)) if back else range(steps):
-        new = cell(gr.index(inputs, t), state, layer)
-        if lengths is None:
-            state, rows[t] = new, new[0]
-            continue
-        runs = gr.expand_dims(gr.greater(lengths, t), 1)
-        state = tuple(gr.where(runs, n, s) for n, s in zip(new, state, strict=True))
-        rows[t] = gr.where(runs, new[0], gr.zeros_like(new[0]))
-    return gr.stack([rows[t] for t in range(steps)], 0), state
+    mask = None
+    if lengths is not None:
+        (steps,) = literal([x.shape[0]], "a recurrent operator with sequences of several lengths")
+        mask = gr.less(np.arange(steps)[:, None], gr.astype(lengths, "i64"))
+
+    def step(state: tuple[Node, ...], x: Node) -> Any:
+        new = cell(x, state, layer)
+        return new, new[0]
+
+    last, rows = scan(step, state, layer.into(x), reverse=back, mask=mask)
+    return rows, last
 
 
 def layers_of(

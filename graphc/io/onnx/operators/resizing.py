@@ -139,6 +139,11 @@ def resize(
 ) -> Node:
     if opset < 11:
         roi, scales, coordinate_transformation_mode, nearest_mode = None, roi, "asymmetric", "floor"
+    plain = not antialias and not exclude_outside and axes is None
+    if plain and coordinate_transformation_mode in PLAIN and keep_aspect_ratio_policy == "stretch":
+        size, scale = _numbers(sizes, integers), _numbers(scales, lambda s: tuple(map(float, s)))
+        settings = (mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a)
+        return gr.resize(x, size, None if size else scale, *settings)
     along = [a % x.ndim for a in (range(x.ndim) if axes is None else axes)]
     old = literal([x.shape[a] for a in along], "Resize")
     by = _axes(old, roi, scales, sizes, keep_aspect_ratio_policy)
@@ -153,6 +158,14 @@ def resize(
         if outside:
             y = _filled(y, axis, a, at, extrapolation_value)
     return gr.astype(y, x.dtype)
+
+
+PLAIN = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
+"""Where graphc's own resize lets new elements lie."""
+
+
+def _numbers(known: Any, meaning: Callable[[Any], Any]) -> Any:
+    return None if known is None or not known.size else meaning(known)
 
 
 def _resized(x: Node, axis: int, a: Axis, at: np.ndarray, kernel: Any, nearest: str) -> Node:
