@@ -171,8 +171,8 @@ def _over(op: Op, mapped: tuple[bool, ...]) -> Op:
         return tuple(t if t is None or m else sum(t, 0) for t, m in zip(terms, mapped, strict=True))
 
     return Op(
-        op.name, infer, Expand(define), numpy, vjp if op.vjp else None, op.symbol, op.effect,
-        batch=whole,
+        f"vmap_{op.name}", infer, Expand(define), numpy, vjp if op.vjp else None,
+        effect=op.effect, batch=whole,
     )  # fmt: skip
 
 
@@ -217,8 +217,14 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
     Stages of the graph that the function reads besides are the same for all. The function is called
     once, on stages without that axis. Raises ShapeError where sizes along the axes differ,
     UsageError where no argument has one, GraphError (G520) for an operation that has no rule.
-    Source: Bradbury et al. 2018, JAX, `jax.vmap`.
+    Source: jax.vmap.
     """
+
+    if isinstance(function, Graph):
+        raise UsageError(
+            f"vmap takes a function of stages, and {function.title!r} is a graph that is built",
+            hint="take vmap of the function that builds it, inside of the graph",
+        )
 
     @wraps(function)
     def over(*args: Any) -> Any:
@@ -291,7 +297,7 @@ class _Vmap:
 
 
 def innermost(graph: Graph) -> Graph:
-    """The draft that a function under vmap is being run in, where that is one of this graph; else the
+    """The draft that a function under vmap is being run in, if that is one of this graph; else the
     graph itself.
     """
     running = RUNNING.get()

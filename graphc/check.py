@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import UsageError
+from graphc.forward import jvp
 from graphc.grad import backward
 from graphc.graph import CONST, INPUT, Graph, Node
 from graphc.interpret import evaluate
@@ -77,8 +79,10 @@ def check_gradient(
     directions: int = 8,
     seed: int = 0,
     params: Mapping[str, Any] | None = None,
+    mode: str = "reverse",
 ) -> Report:
-    """Compare the gradient of a scalar stage with central differences, everything in float64.
+    """Compare the gradient of a scalar stage with central differences, everything in float64;
+    with `mode` "forward", its tangents.
 
     `feeds` gives the inputs, `params` the parameters where they are not to be as their
     initialisers draw them from `seed`. Values of at most 64 elements are moved along every
@@ -91,14 +95,10 @@ def check_gradient(
     rng = np.random.default_rng(seed)
     values = _leaf_values(joint, feeds, params or {}, rng)
     started = time.perf_counter()
-    gradients = backward(joint.outputs[0], joint.wrt)
-    found = evaluate(gradients, values)
+    slope = _slope(joint, values, mode)
     analytic = time.perf_counter() - started
     difference = _difference(joint, values, eps)
-    rows = [
-        _row(w, np.asarray(found[g]), values[w], difference, directions, tolerance, rng)
-        for w, g in zip(joint.wrt, gradients, strict=True)
-    ]
+    rows = [_row(w, slope, values[w], difference, directions, tolerance, rng) for w in joint.wrt]
     return Report(tuple(rows), time.perf_counter() - started - analytic, analytic)
 
 
@@ -154,6 +154,28 @@ def _leaf_values(
 Difference = Callable[[Node, np.ndarray], float]
 
 
+def _slope(joint: Joint, values: Mapping[Node, np.ndarray], mode: str) -> Difference:
+    """The derivative of the loss along a direction of one leaf; raises UsageError for a mode that
+    there is not.
+    """
+    (loss,) = joint.outputs
+    if mode == "reverse":
+        gradients = backward(loss, joint.wrt)
+        found = evaluate(gradients, values)
+        by_leaf = {w: found[g] for w, g in zip(joint.wrt, gradients, strict=True)}
+        return lambda leaf, direction: float(np.sum(by_leaf[leaf] * direction))
+    if mode != "forward":
+        raise UsageError(f"mode is {mode!r}", hint="there are 'forward' and 'reverse'")
+    along = {w: joint.graph.add(INPUT, (), {"type": w.type}) for w in joint.wrt}
+    tangents = {w: jvp(loss, w, t) for w, t in along.items()}
+
+    def at(leaf: Node, direction: np.ndarray) -> float:
+        found = evaluate([tangents[leaf]], {**values, along[leaf]: direction})
+        return float(found[tangents[leaf]])
+
+    return at
+
+
 def _difference(joint: Joint, values: Mapping[Node, np.ndarray], eps: float) -> Difference:
     """The central difference of the loss along a direction of one leaf."""
     (loss,) = joint.outputs
@@ -176,7 +198,7 @@ def _apart(exact: float, measured: float) -> float:
 
 
 def _row(
-    leaf: Node, gradient: np.ndarray, value: np.ndarray, difference: Difference, directions: int,
+    leaf: Node, slope: Difference, value: np.ndarray, difference: Difference, directions: int,
     tolerance: float, rng: np.random.Generator,
 ) -> Row:  # fmt: skip
     small = value.size <= SMALL
@@ -185,7 +207,7 @@ def _row(
         lines /= np.linalg.norm(lines, axis=1, keepdims=True)
     error = 0.0
     for line in lines.reshape(-1, *value.shape):
-        exact, measured = float(np.sum(gradient * line)), difference(leaf, line)
+        exact, measured = slope(leaf, line), difference(leaf, line)
         error = float(np.maximum(error, _apart(exact, measured)))
     along = f"{len(lines)} {'coordinates' if small else 'directions'}"
     ok = bool(error <= tolerance)

@@ -49,6 +49,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
     """The passes over the graph, in order, by name; those named in `without` are left out."""
     from graphc.plan.keep import keep
     from graphc.plan.settle import settle
+    from graphc.rules.blocks import in_blocks
     from graphc.rules.narrow import narrow
     from graphc.rules.passes import expand, group, share, simplify, stabilise, take
 
@@ -56,6 +57,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
         ("take", take),
         ("group", group),
         ("stabilise", stabilise),
+        ("blocks", lambda joint: in_blocks(joint, order.keep)),
         (
             "differentiate",
             lambda joint: differentiate(joint, order.disconnected) if joint.wrt else joint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import graphc as gr
 
@@ -29,3 +30,16 @@ def test_a_wrong_local_gradient_is_found_in_its_row():
     assert [row.ok for row in report.rows] == [True, False]
     assert not report
     assert "WRONG" in str(report)
+
+
+def test_tangents_are_checked_in_forward_mode():
+    g = gr.Graph("g")
+    x = g.input("x", ("batch", 3))
+    w = g.param("w", (3,), init=gr.init.normal(1.0))
+    loss = gr.mean(gr.logsumexp(x * w, -1))
+    feeds = {"x": np.arange(6.0).reshape(2, 3)}
+    assert gr.check_gradient(loss, feeds, mode="forward")
+    wrong = gr.mean(gr.on_gradient(x * w, lambda g: 2 * g))
+    assert not gr.check_gradient(wrong, feeds, mode="forward")
+    with pytest.raises(gr.GraphcError, match="mode is 'sideways'"):
+        gr.check_gradient(loss, feeds, mode="sideways")

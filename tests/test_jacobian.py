@@ -118,6 +118,7 @@ def test_gradients_for_each_example_average_to_the_gradient_of_the_mean() -> Non
     feeds = {"X": RNG.standard_normal((6, 4)), "t": RNG.integers(0, 3, 6)}
     dW, db, mW, mb = gr.compile([*each, *whole])(**feeds)
     assert (dW.shape, db.shape) == ((6, 4, 3), (6, 3))
+    assert each[0].op.name == "multiply"
     np.testing.assert_allclose(dW.mean(0), mW, rtol=1e-12)
     np.testing.assert_allclose(db.mean(0), mb, rtol=1e-12)
 

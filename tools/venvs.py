@@ -1,4 +1,4 @@
-"""A folder and packages go in; a virtual environment that has them is made, its Python comes out."""
+"""A folder and packages go in; a virtual environment is made, and its Python comes out."""
 
 from __future__ import annotations
 

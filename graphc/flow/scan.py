@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.errors import ShapeError, UsageError
 from graphc.flow.bodies import Body, begun, carried, copied, graph_for, pulled_back
+from graphc.flow.checkpoint import Blocks
 from graphc.flow.stacked import scan_stacked
 from graphc.flow.structure import flat
 from graphc.flow.tangents import scan_tangents, unused_key
@@ -36,7 +37,7 @@ def _scan_type(
 
 
 def _scan_numpy(
-    *args: Any, body: Graph, carries: int, rows: int, length: int, reverse: bool, key: int
+    *args: Any, body: Graph, carries: int, rows: int, length: int, reverse: bool, **_: Any
 ) -> tuple[Any, ...]:
     inputs, outputs = body.leaves(INPUT), list(body.outputs.values())
     carry, kept = list(args[:carries]), args[carries + rows :]
@@ -93,6 +94,7 @@ def scan(
     length: Any = None,
     reverse: bool = False,
     mask: Any = None,
+    checkpoint: bool | int = False,
 ) -> tuple[Any, Any]:
     """Run `carry, y = function(carry, x)` for each row x of `xs`, the carry beginning at `init`.
 
@@ -100,11 +102,14 @@ def scan(
     y may be stages, or tuples, lists and dicts of stages; without `xs` the function takes the carry
     alone, `length` times. `reverse` begins at the last row (y stays in the order of the rows).
     `mask` (length,) or (length, batch), bool: where it is false a step leaves the carry as it is,
-    and its y is zero: sequences of different lengths. The carry keeps its shapes and element types:
+    and its y is zero: sequences of different lengths. `checkpoint` keeps for the gradient what
+    lies between blocks of so many steps (True: the square root of the length), and runs the steps
+    of a block again. The carry keeps its shapes and element types:
     raises ShapeError, DTypeError or UsageError where it does not. Source: jax.lax.scan.
     """
     step = function if mask is None else _masked(function, xs is not None)
-    return _Forward(step, init, xs if mask is None else (xs, mask), length, reverse).run()
+    rows = xs if mask is None else (xs, mask)
+    return _Forward(step, init, rows, length, reverse, checkpoint).run()
 
 
 def _masked(function: Callable[..., Any], has_rows: bool) -> Callable[..., Any]:
@@ -130,9 +135,11 @@ class _Forward:
     """One call of `scan`: its arguments laid flat, the body traced, the stage made."""
 
     def __init__(
-        self, function: Callable[..., Any], init: Any, xs: Any, length: Any, reverse: bool
-    ) -> None:
+        self, function: Callable[..., Any], init: Any, xs: Any, length: Any, reverse: bool,
+        checkpoint: bool | int,
+    ) -> None:  # fmt: skip
         self.function, self.init, self.xs, self.reverse = function, init, xs, bool(reverse)
+        self.checkpoint = checkpoint
         begins, self.carried = flat(init)
         rows, self.rowed = flat(xs)
         self.graph = graph_for([*begins, *rows], function)
@@ -172,9 +179,17 @@ class _Forward:
             body=body.finish(outputs), carries=count, rows=len(self.rows), length=self.length,
             reverse=self.reverse, key=unused_key(self.graph),
         )  # fmt: skip
-        found = _scan(*self.begins, *self.rows, *body.captures, **attrs)
-        found = found if isinstance(found, tuple) else (found,)
+        found = self._scanned((*self.begins, *self.rows, *body.captures), attrs)
         return self.carried(found[:count]), ys(found[count:])
+
+    def _scanned(self, args: tuple[Node, ...], attrs: dict[str, Any]) -> tuple[Node, ...]:
+        if not self.checkpoint:
+            found = _scan(*args, **attrs)
+            return found if isinstance(found, tuple) else (found,)
+        if not isinstance(self.length, int):
+            raise UsageError(f"a scan in blocks needs a literal length, not {self.length}")
+        block = 0 if self.checkpoint is True else int(self.checkpoint)
+        return Blocks(_scan, args, **attrs, block=block).results()
 
     def _title(self) -> str:
         return getattr(self.function, "__name__", "step").strip("<>")
@@ -198,8 +213,9 @@ class _Backward:
 
     def __init__(
         self, gs: Sequence[Node | None], args: tuple[Node, ...], *, body: Graph, carries: int,
-        rows: int, length: Dim, reverse: bool, key: int,
+        rows: int, length: Dim, reverse: bool, key: int, again: bool = False,
     ) -> None:  # fmt: skip
+        self.again = again
         self.gs, self.args, self.body = gs, args, body
         self.carries, self.rows, self.length, self.reverse = carries, rows, length, reverse
         self.key = key
@@ -244,7 +260,7 @@ class _Backward:
             seen.add(node)
             if not forward or node in held or node.op.name == "const":
                 continue
-            if _is_cheap(node):
+            if _is_cheap(node) or (self.again and node.op is not INPUT):
                 stack += node.args
             else:
                 found[node] = None
@@ -319,7 +335,8 @@ class _Backward:
         begin += [zeros_like(self._argument(n)) for n in self.summed]
         ups = [self.gs[k] for k in seeds if k >= self.carries]
         rest = self.args[self.carries :]
-        found = _scan(*begin, *ups, *tape[count:], *rest, **attrs, key=unused_key(graph))
+        attrs |= dict(key=unused_key(graph), again=self.again)
+        found = _scan(*begin, *ups, *tape[count:], *rest, **attrs)
         found = iter(found if isinstance(found, tuple) else (found,))
         terms: dict[Node, Node | None] = {}
         for k in (k for k in seeds if k < self.carries):
@@ -348,7 +365,7 @@ class _Backward:
         graph = self.args[0].graph
         attrs = dict(
             body=wide, carries=self.carries, rows=self.rows, length=self.length,
-            reverse=self.reverse, key=self.key,
+            reverse=self.reverse, key=self.key, again=self.again,
         )  # fmt: skip
         return taken_apart(graph.add(_scan, self.args, attrs))
 

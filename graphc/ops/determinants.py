@@ -14,7 +14,7 @@ from graphc.ops import spectral
 from graphc.ops.arith import abs as absolute
 from graphc.ops.arith import astype, equal, logical_or, not_equal, sign, where, zeros_like
 from graphc.ops.diagonals import diag_embed, diagonal
-from graphc.ops.factor import Gradients, by_matrix, floats, lu, matrices, square_matrix
+from graphc.ops.factor import Gradients, by_matrix, factors, floats, matrices, square_matrix
 from graphc.ops.layout import broadcast_to, expand_dims, iota, matrix_transpose, squeeze
 from graphc.ops.linear import matmul
 from graphc.ops.maths import log
@@ -44,7 +44,7 @@ def _number(a: Type) -> Type:
 
 def _pivoted(a: Node) -> tuple[Node, Node]:
     """The diagonal of LU, and the sign of the exchanges."""
-    y, pivots = lu(a)
+    y, pivots = factors(a)
     moved = not_equal(pivots, iota(pivots, pivots.shape, (pivots.ndim - 1,)))
     return diagonal(y, 0, -2, -1), astype(1 - 2 * (total(moved, -1) % 2), a.dtype)
 

@@ -229,6 +229,13 @@ lu = routine("lu", "(n,n)->(n,n),(n)", _lu_type, _lu_numpy, None, Routine("lu"))
 i and pivots[i], for i from 0 on. (That is LAPACK's getrf of a^T.)
 """
 
+
+def factors(a: Node) -> tuple[Node, Node]:
+    """What `lu` gives of a, by names that can be read in emitted code."""
+    y, pivots = lu(a)
+    return y.hinted("factors"), pivots.hinted("pivots")
+
+
 lu_solve = routine(
     "lu_solve",
     "(n,n),(n),(n,k)->(n,k)",

@@ -89,8 +89,8 @@ def eigh(a: Node, UPLO: str = "L") -> Eigh:
     matrices that the lower (upper: UPLO="U") triangle of `a` stands for.
 
     The signs of eigenvectors are LAPACK's. The gradient is V (diag(dw) + F * V^T dV) V^T made
-    symmetric, F[i, j] = 1 / (w[j] - w[i]) and 0 where these are equal (Giles 2008). Raises
-    ShapeError (G101, G103, or for named sizes), UsageError.
+    symmetric, F[i, j] = 1 / (w[j] - w[i]) (Giles 2008): vectors of equal eigenvalues have none.
+    Raises ShapeError (G101, G103, or for named sizes), UsageError.
     """
     return Eigh(*spectral.eigh(_lower(a, UPLO)))
 
@@ -138,9 +138,9 @@ def svd(a: Node, full_matrices: bool = True) -> SVD:
     orthonormal columns of u (..., m, k) and rows of vh (..., k, n), completed to square matrices if
     `full_matrices`, as NumPy does unless told otherwise.
 
-    What completes them takes no gradient. Source: Townsend 2016, "Differentiating the singular
-    value decomposition"; terms of equal singular values are left out, which is right for what does
-    not depend on the choice of the vectors. Raises ShapeError (G103, or for named sizes).
+    What completes them takes no gradient; vectors of equal singular values have none (NaN). Source:
+    Townsend 2016, "Differentiating the singular value decomposition". Raises ShapeError (G103, or
+    for named sizes).
     """
     (a,) = floats(a)
     if full_matrices and len(set(a.shape[-2:])) == 2:

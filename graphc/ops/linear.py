@@ -127,7 +127,8 @@ def _matmul_batch(op: Op, args: Sequence[Node], mapped: tuple[bool, bool], size:
         return op(b, a.T)
     a = a if left > 1 else expand_dims(a, -2)
     b = b if right > 1 else expand_dims(b, -1)
-    found = op(*aligned((a, b), mapped))
+    pair = aligned((a, b), mapped)
+    found = multiply(*pair) if a.shape[-1] == 1 else op(*pair)  # a column times a row
     found = found if left > 1 else squeeze(found, -2)
     return found if right > 1 else squeeze(found, -1)
 

@@ -194,7 +194,8 @@ def _several(value: Any) -> bool:
 
 def _matched(shifts: Ints, axes: Ints) -> tuple[Ints, Ints]:
     """As many shifts as axes, where one of them stands for all; raises UsageError."""
-    if 1 not in (len(shifts), len(axes)) and len(shifts) != len(axes):
+    counts = {len(shifts), len(axes)}
+    if 0 in counts or (len(counts) > 1 and 1 not in counts):
         raise UsageError(f"{len(shifts)} shifts do not fit {len(axes)} axes")
     count = max(len(shifts), len(axes))
     return (shifts * count)[:count], (axes * count)[:count]

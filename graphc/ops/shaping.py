@@ -87,9 +87,10 @@ def rot90(x: Node, k: int = 1, axes: Any = (0, 1)) -> Node:
     """`x` turned by k right angles, from the first of two axes towards the second; raises
     ShapeError (G103).
     """
-    first, second = (axis_of(a, stage(x).ndim, x.shape) for a in axes)
-    if first == second:
-        raise ShapeError(f"a plane has two axes, not axis {axes[0]} twice", code="G103")
+    plane = [axis_of(a, stage(x).ndim, x.shape) for a in _listed(axes)]
+    if len(plane) != 2 or plane[0] == plane[1]:
+        raise ShapeError(f"a plane has two axes, not {axes}", code="G103")
+    first, second = plane
     turn: dict[int, Callable[[], Node]] = {
         0: lambda: x,
         1: lambda: swapaxes(flip(x, second), first, second),

@@ -74,6 +74,10 @@ def _call(name: str, vjp: Callable[..., Any]) -> Op:
     return _each(name, primitive(name), getattr(meanings, name), vjp)
 
 
+def _bessel(name: str, vjp: Callable[..., Any]) -> Op:
+    return _each(name, primitive(f"bessel_{name}"), getattr(meanings, name), vjp)
+
+
 def normal_density(x: Node) -> Node:
     """exp(-x^2 / 2) / sqrt(2 pi)."""
     return exp(square(x) * -0.5) * (1 / ROOT_TWO_PI)
@@ -107,10 +111,10 @@ erfinv  = _call("erfinv",  lambda g, y, x: (g * (ROOT_PI / 2 * exp(square(y))),)
 ndtri   = _call("ndtri",   lambda g, y, p: (g * (ROOT_TWO_PI * exp(square(y) * 0.5)),))
 lgamma  = _call("lgamma",  lambda g, y, x: (g * digamma(x),))
 digamma = _call("digamma", lambda g, y, x: (g * _polygamma(x, n=1),))
-i0      = _call("i0",      lambda g, y, x: (g * i1(x),))
-i1      = _call("i1",      lambda g, y, x: (g * _i1_slope(x, y, i0(x)),))
-i0e     = _call("i0e",     lambda g, y, x: (g * (i1e(x) - sign(x) * y),))
-i1e     = _call("i1e",     lambda g, y, x: (g * _i1_slope(x, y, i0e(x) - sign(x) * y),))
+i0      = _bessel("i0", lambda g, y, x: (g * i1(x),))
+i1      = _bessel("i1", lambda g, y, x: (g * _i1_slope(x, y, i0(x)),))
+i0e     = _bessel("i0e", lambda g, y, x: (g * (i1e(x) - sign(x) * y),))
+i1e     = _bessel("i1e", lambda g, y, x: (g * _i1_slope(x, y, i0e(x) - sign(x) * y),))
 zeta    = _call("zeta",    _zeta_vjp)
 # fmt: on
 
@@ -179,21 +183,25 @@ def _cotangent(n: int) -> tuple[int, ...]:
 
 def _cotangent_at(n: int, c: Any) -> Any:
     """The polynomial in c^2, times c if it is odd: no infinity meets a zero."""
-    first = (n + 1) % 2
-    powers = _cotangent(n)[first::2]
-    total = c * 0 + powers[-1] if len(powers) == 1 else powers[-1] * (c * c) + powers[-2]
-    for each_ in reversed(powers[:-2]):
-        total = total * (c * c) + each_
+    first, squared = (n + 1) % 2, c * c
+    *lower, total = _cotangent(n)[first::2]
+    for each_ in reversed(lower):
+        total = _times(total, squared) + each_
     return total * c if first else total
+
+
+def _times(factor: Any, x: Any) -> Any:
+    """The product, without a factor of 1."""
+    return x if isinstance(factor, int) and factor == 1 else factor * x
 
 
 def _polygamma_define(x: Node, n: int) -> Node:
     """(-1)^(n+1) n! zeta(n + 1, x), reflected for x < 0: Abramowitz and Stegun 6.4.7, 6.4.10."""
     left = x < 0
-    series = zeta(n + 1.0, where(left, 1 - x, x)) * float(math.factorial(n))
+    series = _times(math.factorial(n), zeta(n + 1.0, where(left, 1 - x, x)))
     cotangent = 1 / tan((x - round(x)) * math.pi)
     mirror = -math.pi * (-math.pi) ** n * _cotangent_at(n, cotangent)
-    return where(left, mirror - series, (-1.0) ** (n + 1) * series)
+    return where(left, mirror - series, series if n % 2 else -series)
 
 
 def _polygamma_means(x: np.ndarray, n: int) -> np.ndarray:

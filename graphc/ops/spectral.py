@@ -17,7 +17,7 @@ from graphc.graph import Node, Op
 from graphc.ops.arith import equal, where
 from graphc.ops.diagonals import diag_embed
 from graphc.ops.factor import ITEM, Gradients, matrices, routine
-from graphc.ops.layout import expand_dims, matrix_transpose
+from graphc.ops.layout import expand_dims, iota, matrix_transpose
 from graphc.ops.linear import matmul
 from graphc.ops.pieces import part, place
 from graphc.ops.spell import Routine
@@ -26,10 +26,17 @@ from graphc.types import Type
 __all__: list[str] = []
 
 
-def quotient(x: Node, y: Node) -> Node:
-    """x / y, and 0 where y is 0."""
-    zero = equal(y, 0)
-    return where(zero, 0, x / where(zero, 1, y))
+def by_gaps(x: Node, w: Node, sign: int = -1) -> Node:
+    """x[i, j] / (w[j] - w[i]), or w[j] + w[i], and 0 on the diagonal: Note [Equal values]."""
+    row, column = (iota(x, x.shape, (x.ndim - axis,)) for axis in (2, 1))
+    unit = equal(row, column)
+    gaps = expand_dims(w, -2) + sign * expand_dims(w, -1)
+    return where(unit, 0, x / where(unit, 1, gaps))
+
+
+def turning(x: Node) -> Node:
+    """x - x^T, twice the part of it along which orthogonal matrices turn."""
+    return x - matrix_transpose(x)
 
 
 # Eigenvalues of symmetric matrices
@@ -41,17 +48,14 @@ def _eigh_type(a: Type) -> tuple[Type, Type]:
 
 
 def _eigh_vjp(gs: Gradients, ys: tuple[Node, Node], a: Node) -> tuple[Node]:
-    """V (diag(dw) + F * V^T dV) V^T made symmetric, F[i, j] = 1 / (w[j] - w[i]). Giles 2008,
-    section 3.1. F is 0 for equal eigenvalues: Note [Equal values].
+    """V (diag(dw) + F * V^T dV) V^T made symmetric, F[i, j] = 1 / (w[j] - w[i]). Source: Giles
+    2008, section 3.1.
     """
     (d_w, d_v), (w, v) = gs, ys
     terms = [] if d_w is None else [diag_embed(d_w)]
-    if d_v is not None:
-        gaps = expand_dims(w, -2) - expand_dims(w, -1)
-        terms.append(quotient(matmul(matrix_transpose(v), d_v), gaps))
-    inner = terms[0] if len(terms) == 1 else terms[0] + terms[1]
-    whole = matmul(matmul(v, inner), matrix_transpose(v))
-    return (whole if d_v is None else 0.5 * (whole + matrix_transpose(whole)),)
+    terms += [] if d_v is None else [by_gaps(0.5 * turning(matmul(matrix_transpose(v), d_v)), w)]
+    inner = sum(terms[1:], start=terms[0])
+    return (matmul(matmul(v, inner), matrix_transpose(v)),)
 
 
 def _eigvalsh_vjp(g: Node, y: Node, a: Node) -> tuple[Node]:
@@ -105,31 +109,36 @@ def _svd_vjp(gs: Gradients, ys: tuple[Node, ...], a: Node, full: bool) -> tuple[
     u, s, v = _first(ys[0], m, k), ys[1], _first(ys[2], k, n)
     assert u is not None
     assert v is not None
-    down, across = expand_dims(s, -1), expand_dims(s, -2)
-    gaps = (across - down) * (across + down)
     terms = [] if d_s is None else [diag_embed(d_s)]
-    if d_u is not None:
-        terms.append(quotient(_turning(matmul(matrix_transpose(u), d_u)), gaps) * across)
-    if d_v is not None:
-        terms.append(down * quotient(_turning(matmul(v, matrix_transpose(d_v))), gaps))
-    inner = sum(terms[1:], start=terms[0])
-    whole = matmul(matmul(u, inner), v)
+    left = None if d_u is None else turning(matmul(matrix_transpose(u), d_u))
+    right = None if d_v is None else turning(matmul(v, matrix_transpose(d_v)))
+    terms += _turned(left, right, s)
+    whole = matmul(matmul(u, sum(terms[1:], start=terms[0])), v)
     if d_u is not None and m != k:
         beside = d_u - matmul(u, matmul(matrix_transpose(u), d_u))
-        whole = whole + matmul(quotient(beside, across), v)
+        whole = whole + matmul(beside / expand_dims(s, -2), v)
     if d_v is not None and n != k:
         beside = d_v - matmul(matmul(d_v, matrix_transpose(v)), v)
-        whole = whole + matmul(u, quotient(beside, down))
+        whole = whole + matmul(u, beside / expand_dims(s, -1))
     return (whole,)
+
+
+def _turned(left: Node | None, right: Node | None, s: Node) -> list[Node]:
+    """(left s[j] + s[i] right) / (s[j]^2 - s[i]^2), in two terms which lose no digits between
+    values that are nearly equal.
+    """
+    if left is None or right is None:
+        lone = left if right is None else right
+        if lone is None:
+            return []
+        other = lone if right is None else -lone
+        return [by_gaps(0.5 * lone, s), by_gaps(0.5 * other, s, 1)]
+    return [by_gaps(0.5 * (left + right), s), by_gaps(0.5 * (left - right), s, 1)]
 
 
 def _first(x: Node | None, rows: Any, columns: Any) -> Node | None:
     """The upper left part of a matrix."""
     return x if x is None else part(x, (0,) * x.ndim, (*x.shape[:-2], rows, columns))
-
-
-def _turning(x: Node) -> Node:
-    return x - matrix_transpose(x)
 
 
 def _svdvals_vjp(g: Node, y: Node, a: Node) -> tuple[Node]:
@@ -210,7 +219,6 @@ expm = routine(
 """The exponential of square matrices."""
 
 
-# Note [Equal values]. Eigenvectors of equal eigenvalues, and singular vectors of equal singular
-# values, may be turned among each other. A function that does not depend on such a turn has no
-# gradient along it: 0 / 0 in the formulas, which is taken to be 0. Where a function does depend on
-# it, it has no derivative. Values that are nearly equal lose as many digits as their gap is small.
+# Note [Equal values]. Vectors of equal eigenvalues or singular values may be turned among
+# each other, so a function of them has no derivative that their own gradients would tell: it is NaN
+# or infinite, as in other libraries. The values alone, gr.eigvalsh and gr.svdvals, have theirs.

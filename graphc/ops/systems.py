@@ -15,7 +15,7 @@ from graphc.graph import Node, Op, public
 from graphc.ops import factor, spectral
 from graphc.ops.arith import not_equal, square, where
 from graphc.ops.axes import stage
-from graphc.ops.factor import by_matrix, floats, is_tall, lu, lu_solve, matrices, square_matrix
+from graphc.ops.factor import by_matrix, factors, floats, is_tall, lu_solve, matrices, square_matrix
 from graphc.ops.filling import eye, zeros
 from graphc.ops.layout import expand_dims, matrix_transpose, squeeze
 from graphc.ops.linear import matmul
@@ -62,7 +62,7 @@ _solve: Op = by_matrix(
     "solve",
     "(n,n),(n,k)->(n,k)",
     _solve_type,
-    lambda a, b, transposed: lu_solve(*lu(a), b, transposed=transposed),
+    lambda a, b, transposed: lu_solve(*factors(a), b, transposed=transposed),
     lambda a, b, transposed: np.linalg.solve(a.T if transposed else a, b),
     _solve_vjp,
 )
@@ -126,7 +126,8 @@ def cholesky_inverse(factor: Node, *, upper: bool = False) -> Node:
 
 
 def _inv_define(a: Node) -> Node:
-    return lu_solve(*lu(a), eye(a.shape[-1], dtype=a.dtype, like=a), transposed=False)
+    unit = eye(a.shape[-1], dtype=a.dtype, like=a).hinted("unit")
+    return lu_solve(*factors(a), unit, transposed=False)
 
 
 def _inv_vjp(g: Node, y: Node, a: Node) -> tuple[Node]:

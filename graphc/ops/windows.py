@@ -18,6 +18,8 @@ from graphc.graph import Node, Op, declare
 from graphc.ops.layout import broadcast_to
 from graphc.ops.pieces import place
 from graphc.ops.spell import Along, Overlap, View, along
+from graphc.ops.stacked import repeating, shaping
+from graphc.ops.tangents import first
 from graphc.types import Dim, Size, Type, shape_text
 
 __all__: list[str] = []
@@ -90,6 +92,7 @@ windows: Op = declare(
         lambda g, y, x, sizes, strides, dilations: (
             overlap_add(g, shape=x.shape, strides=strides, dilations=dilations),
         ),
+        batch=repeating,
     )
 )
 """x (..., *lengths) -> (..., *outputs, *sizes): element stride * o + dilation * k along each of the
@@ -131,6 +134,8 @@ overlap_add: Op = declare(
         lambda g, y, x, shape, strides, dilations: (
             windows(g, sizes=_kernel(x.shape, strides), strides=strides, dilations=dilations),
         ),
+        jvp=first,
+        batch=shaping,
     )
 )
 """g (..., *outputs, *sizes) -> zeros(shape), to which each window is added at its place."""

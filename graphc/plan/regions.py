@@ -50,11 +50,12 @@ class Body:
     length: Dim = 1
     reverse: bool = False
     inner: Mapping[Node, tuple[Body, ...]] = field(default_factory=dict)
+    depth: int = 1
 
     @property
     def counter(self) -> str:
         """The name of the size that counts the turns: none that a user can give."""
-        return f"turn of {self.stage.index} in {id(self.stage.graph)}"
+        return f"turn {self.depth}"
 
     @property
     def is_counted(self) -> bool:
@@ -70,10 +71,14 @@ class Body:
         return turn * row
 
 
-def bodies(graph: Graph) -> dict[Node, tuple[Body, ...]]:
+def bodies(graph: Graph, depth: int = 1) -> dict[Node, tuple[Body, ...]]:
     """The graphs that the stages of a graph run, settled, with those inside of them."""
     stages = [n for n in graph.nodes if isinstance(n.op.spell, Region)]
-    return {n: tuple(ROLES[n.op.spell.role](n)) for n in stages}
+    return {n: tuple(_settled(b, depth) for b in ROLES[n.op.spell.role](n)) for n in stages}
+
+
+def _settled(body: Body, depth: int) -> Body:
+    return replace(body, depth=depth, inner=bodies(body.joint.graph, depth + 1))
 
 
 def everywhere(found: Mapping[Node, tuple[Body, ...]]) -> Iterator[Body]:
@@ -149,7 +154,7 @@ def _body(
         tuple(zip(leaves[count:end], rows, strict=True)),
         tuple(zip(leaves[end:], held, strict=True)),
         tuple((y, count + k) for k, y in enumerate(joint.outputs[len(told) :])),
-        joint.outputs[: len(told)], length, reverse, bodies(joint.graph),
+        joint.outputs[: len(told)], length, reverse,
     )  # fmt: skip
 
 
@@ -161,8 +166,7 @@ def _told(
     joint = settle(Joint(graph, outputs, tuple(inputs)))
     carried = tuple((x, b, k) for k, (x, b) in enumerate(zip(joint.wrt, begin, strict=False)))
     pairs = tuple(zip(joint.wrt[len(begin) :], held, strict=True))
-    inner = bodies(joint.graph)
-    return Body(stage, role, joint, carried, held=pairs, told=joint.outputs, inner=inner)
+    return Body(stage, role, joint, carried, held=pairs, told=joint.outputs)
 
 
 WHERE_IT_LIES = (Each, Fold, Gather, Product)

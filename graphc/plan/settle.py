@@ -109,7 +109,8 @@ def _region(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
 
 def _has_place(arg: Node) -> bool:
     base = resolve(arg).base
-    return base is arg and not isinstance(arg.op.spell, Check) and not _is_placeless(arg)
+    lies = in_order(arg) and not _scalar(arg)
+    return lies and not isinstance(base.op.spell, Check) and not _is_placeless(base)
 
 
 def _is_placeless(base: Node) -> bool:

@@ -69,7 +69,7 @@ def test_a_while_loop_lets_no_gradient_through_and_says_so() -> None:
     g = gr.Graph()
     x = g.input("x")
     y = gr.while_loop(lambda c: c < 10.0, lambda c: c * 2, x)
-    with pytest.raises(GraphError, match="while_loop .* lets no gradient through"):
+    with pytest.raises(GraphError, match=r"while_loop .* lets no gradient through"):
         gr.grad(y, x)
 
 

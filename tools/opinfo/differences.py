@@ -38,32 +38,41 @@ def lone_number(sample: Sample) -> bool:
     return any(isinstance(v, (int, float)) for v in sample.args)
 
 
+def meets(sample: Sample) -> bool:
+    """Whether an unpooling puts several values at one place."""
+    axes = len(sample.kwargs["output_size"]) - 2
+    rows = sample.args[1].flatten(-axes).flatten(0, -2)
+    return any(len(row.unique()) < row.numel() for row in rows)
+
+
 def says(**wanted: Any) -> Which:
     """Whether the arguments by name are these."""
     return lambda sample: all(sample.kwargs.get(k) == v for k, v in wanted.items())
 
 
 BINARY = (
-    "__r*__ rsub fmod remainder copysign heaviside nextafter maximum minimum max.binary min.binary fmax"
-    " fmin clamp_m* eq ne lt le gt ge isclose pow float_power logical_* bitwise_* gcd lcm atan2 hypot"
-    " floor_divide div.* logaddexp* xlogy ldexp special.x* special.zeta"
+    "__r*__ rsub fmod remainder copysign heaviside nextafter maximum minimum max.binary min.binary"
+    " fmax fmin clamp_m* eq ne lt le gt ge isclose pow float_power logical_* bitwise_* gcd lcm atan2"
+    " hypot floor_divide div.* logaddexp* xlogy ldexp special.x* special.zeta"
 )
 LOSSES = "nn.functional.*_loss nn.functional.kl_div"
 
 DIFFERENCES: list[Difference] = [
     # samples
     Difference("*dropout*", "sample", "random draws are other numbers", drawn),
-    Difference("nn.functional.rrelu", "sample", "random draws are other numbers", says(training=True)),
+    Difference(
+        "nn.functional.rrelu", "sample", "random draws are other numbers", says(training=True)
+    ),
     Difference(
         "cat", "sample", "PyTorch skips vectors of size 0 among matrices; NumPy refuses them",
-        lambda s: any(t.shape == (0,) for t in s.tensors()) and any(t.ndim > 1 for t in s.tensors()),
+        lambda s: {(0,)} < {tuple(t.shape) for t in s.tensors()},
     ),
     Difference(
         "__getitem__", "sample", "as many elements as a mask has true ones: no shape can say",
         lambda s: isinstance(s.args[1], torch.Tensor) and s.args[1].dtype == torch.bool,
     ),
     Difference(
-        "tensordot", "sample", "PyTorch broadcasts the axes it sums over; NumPy refuses other sizes",
+        "tensordot", "sample", "PyTorch broadcasts the axes it sums over; NumPy refuses that",
         lambda s: s.args[0].shape == (1, 1, 1),
     ),
     Difference(
@@ -87,23 +96,38 @@ DIFFERENCES: list[Difference] = [
         "cholesky_solve cholesky_inverse", "gradient",
         "the half of a factor that is not read has gradient 0; PyTorch gives it one",
     ),
+    Difference(
+        "nn.functional.max_unpool?d", "gradient",
+        "of values put at one place the last has the gradient; PyTorch gives it to all",
+        meets,
+    ),
     # errors
     Difference(BINARY, "error", "a number is taken where PyTorch wants a tensor", lone_number),
     Difference("mean masked.mean", "error", "the mean of integers is a float, as NumPy has it"),
     Difference("t t_copy trace", "error", "any number of axes, as NumPy has it"),
-    Difference("linalg.cross index_add masked_fill", "error", "shapes broadcast, as NumPy has it"),
+    Difference(
+        "linalg.cross index_add masked_fill nn.functional.prelu", "error",
+        "shapes broadcast, as NumPy has it",
+    ),
     Difference("arange", "error", "a range that leads nowhere is empty, as NumPy has it"),
-    Difference("l??space", "error", "ends of any shape, as NumPy has it", lambda s: not s.kwargs),
+    Difference("l??space*", "error", "ends of any shape, as NumPy has it", lambda s: not s.kwargs),
     Difference(
         "scatter scatter_add nn.functional.conv*", "error", "element types are promoted",
         lambda s: len({t.dtype for t in s.tensors() if t.dtype != torch.int64}) > 1
         or s.args[0].dtype == torch.int64,
     ),
     Difference("narrow*", "error", "a slice ends where the array does", lambda s: s.args[-1] == 0),
-    Difference("nn.functional.conv3d", "error", '"same" with a stride: ceil(length / stride)', says(padding="same")),
+    Difference(
+        "nn.functional.conv3d", "error", '"same" with a stride: ceil(length / stride)',
+        says(padding="same"),
+    ),
     Difference(
         "nn.functional.*_pool?d", "error", "a border may be wider than half a window",
         lambda s: s.kwargs.get("padding", 0) > 2,
+    ),
+    Difference(
+        "nn.functional.*_pool?d", "error", "pools of nothing are empty",
+        lambda s: 0 in s.args[0].shape,
     ),
     Difference("nn.functional.rms_norm", "error", "axes are named, not their sizes"),
     Difference(

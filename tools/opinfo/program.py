@@ -47,7 +47,7 @@ class Program:
         self.loss = self.graph.constant(0.0)
 
     def build(self, row: Row, sample: Sample) -> tuple[list[gr.Node], dict[int, gr.Node]]:
-        """The results of a sample's call, and the stages of its tensors; raises what graphc does."""
+        """The results of a sample's call, and its tensors' stages; raises what graphc raises."""
         stages: dict[int, gr.Node] = {}
 
         def stage(tensor: Tensor) -> gr.Node:
@@ -65,7 +65,7 @@ class Program:
         return value if isinstance(value, gr.Node) else self.graph.constant(np.asarray(value))
 
     def add(self, row: Row, case: Case) -> None:
-        """Build one case; raises what graphc raises, AssertionError for another number of results."""
+        """Build one case; raises what graphc raises, AssertionError for other results."""
         results, stages = self.build(row, case.sample)
         assert len(results) == len(case.want.values), f"{len(results)} results"
         for result, value in zip(results, case.want.values, strict=True):

@@ -1,7 +1,7 @@
 """An operator -> what became of every sample and error input, with the reason where it failed.
 
-A program costs more than a sample, so many stand in one. Where a whole program fails, its halves are
-tried, down to the sample that is to blame.
+A program costs more than a sample, so many stand in one. Where a whole program fails, its halves
+are tried, down to the sample that is to blame.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Outcome:
         return self.applicable - len(self.failures)
 
     def __str__(self) -> str:
-        return f"waits for {self.missing}" if self.missing else f"{self.passed} of {self.applicable}"
+        return (
+            f"waits for {self.missing}" if self.missing else f"{self.passed} of {self.applicable}"
+        )
 
     @property
     def error_cases(self) -> int:

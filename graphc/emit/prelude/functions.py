@@ -116,7 +116,8 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     log2, log10, sinh, cosh, asin, acos, atan, asinh, acosh, atanh, cbrt, floor, ceil, trunc, rint,
 ) = (of_one(name, *row) for name, row in FUNCTIONS.items())
 (
-    erfc, erfcx, erfinv, ndtri, lgamma, digamma, i0, i0e, i1, i1e,
+    erfc, erfcx, erfinv, ndtri, lgamma, digamma,
+    bessel_i0, bessel_i0e, bessel_i1, bessel_i1e,
 ) = (of_one(name, *both) for name, both in SPECIALS.items() if name != "zeta")
 zeta = of_two("zeta", *SPECIALS["zeta"])
 # fmt: on

@@ -279,10 +279,10 @@ SPECIAL: dict[str, Formula] = {
     "lgamma":  _library("lgamma", each_lgamma),
     "digamma": digamma,
     "zeta":    zeta,
-    "i0":      i0,
-    "i0e":     i0e,
-    "i1":      i1,
-    "i1e":     i1e,
+    "bessel_i0":  i0,
+    "bessel_i0e": i0e,
+    "bessel_i1":  i1,
+    "bessel_i1e": i1e,
 }
 # fmt: on
 SPECIALS: dict[str, tuple[Twin, Build]] = {

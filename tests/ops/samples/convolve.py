@@ -102,19 +102,19 @@ WEIGHTS = {"stride": (2, 1), "padding": ((1, 0), (0, 2)), "dilation": (1, 2), "g
 # fmt: off
 SAMPLES: dict[str, list[Sample]] = {
     "conv":           [
-        one(lambda m, x, w, b: m.conv(x, w, b, 1, 1), batch(3, 2, 6, 5), real(4, 2, 3, 3), real(4)),
-        one(lambda m, x, w: m.conv(x, w, None, 2, 2, 2, 2), real(2, 4, 9), real(6, 2, 3)),
-        one(lambda m, x, w: m.conv(x, w, padding="same"), real(2, 5, 4), real(3, 2, 2, 3)),
-        one(lambda m, x, w: m.conv(x, w, stride=(1, 2, 1)), real(2, 1, 3, 4, 3), real(2, 1, 2, 3, 1)),
-        one(lambda m, x, w, b: m.conv(x, w, b), batch(3, 4, 2, 3), real(5, 4, 1, 1), real(5)),
+        one(lambda m, x, w, b: m.conv(x, w, b, 1, 1), batch(2, 2, 4, 3), real(2, 2, 3, 3), real(2)),
+        one(lambda m, x, w: m.conv(x, w, None, 2, 2, 2, 2), real(1, 4, 7), real(4, 2, 3)),
+        one(lambda m, x, w: m.conv(x, w, padding="same"), real(2, 4, 3), real(2, 2, 2, 3)),
+        one(lambda m, x, w: m.conv(x, w, stride=(1, 2, 1)), real(1, 1, 3, 4, 2), real(2, 1, 2, 3, 1)),
+        one(lambda m, x, w, b: m.conv(x, w, b), batch(3, 2, 2, 2), real(3, 2, 1, 1), real(3)),
         one(lambda m, x, w: m.conv(x, w), real(0, 2, 5), real(3, 2, 2)),
     ],
     "conv_transpose": [
         one(lambda m, x, w, b: m.conv_transpose(x, w, b), batch(2, 3, 4), real(3, 2, 3), real(2)),
-        one(lambda m, x, w: m.conv_transpose(x, w, None, (2, 3), (1, 0), (1, 2), 2, (2, 1)), real(2, 4, 3, 2), real(4, 2, 3, 2)),
+        one(lambda m, x, w: m.conv_transpose(x, w, None, (2, 3), (1, 0), (1, 2), 2, (2, 1)), real(1, 4, 2, 2), real(4, 1, 3, 2)),
         one(lambda m, x, w: m.conv_transpose(x, w), real(1, 2, 3, 2), real(2, 3, 1, 1)),
     ],
-    "conv_weights":   [one(lambda m, x, y: m.conv_weights(x, y, sizes=(2, 3), **WEIGHTS), real(2, 4, 6, 5), real(2, 6, 3, 3))],
+    "conv_weights":   [one(lambda m, x, y: m.conv_weights(x, y, sizes=(2, 3), **WEIGHTS), real(1, 4, 6, 5), real(1, 4, 3, 3))],
     "unfold":         [one(lambda m, x: m.unfold(x, (2, 3), (2, 1), (1, 0), 2), real(2, 3, 5, 6))],
     "fold":           [one(lambda m, x: m.fold(x, (5, 6), (2, 3), (2, 1), (1, 0), 2), real(2, 12, 6))],
 }

@@ -194,6 +194,9 @@ NUMPY = {
         "svd",
         "svdvals",
         "matrix_rank",
+        "matrix_power",
+        "tensorinv",
+        "tensorsolve",
     ]
 }
 NUMPY |= {

@@ -39,7 +39,9 @@ def is_close(
     return m.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
-def nan_to_num(m: Functions, x: Any, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    m: Functions, x: Any, nan: Any = None, posinf: Any = None, neginf: Any = None
+) -> Any:
     """Numbers for what is none."""
     return m.nan_to_num(x, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
@@ -57,8 +59,8 @@ def kept(m: Functions, x: Any, *_: Any, **__: Any) -> Any:
 # fmt: off
 ROWS: Rows = {
     "abs": same("abs"),
-    "add": lambda m, x, y, alpha=1: m.add(x, m.multiply(y, alpha)) if alpha != 1 else m.add(x, y),
-    "sub": lambda m, x, y, alpha=1: m.subtract(x, m.multiply(y, alpha)) if alpha != 1 else m.subtract(x, y),
+    "add": lambda m, x, y, alpha=1: m.add(x, y if alpha == 1 else m.multiply(y, alpha)),
+    "sub": lambda m, x, y, alpha=1: m.subtract(x, y if alpha == 1 else m.multiply(y, alpha)),
     "rsub": lambda m, x, y, alpha=1: m.subtract(y, m.multiply(x, alpha)),
     "mul": same("multiply"),
     "div.no_rounding_mode": divided,
@@ -162,7 +164,7 @@ ROWS: Rows = {
     "zeros_like": lambda m, x, **k: m.zeros_like(x, **chosen(k)),
     "ones_like": lambda m, x, **k: m.ones_like(x, **chosen(k)),
     "full_like": lambda m, x, value, **k: m.full_like(x, value, **chosen(k)),
-    "fill": lambda m, x, value: m.broadcast_to(m.astype(value, x.dtype), x.shape) if hasattr(value, "op") else m.full_like(x, value),
+    "fill": lambda m, x, value: m.full(x.shape, value, dtype=x.dtype, like=x),
     "zero_": lambda m, x: m.zeros_like(x),
 }
 # fmt: on

@@ -40,7 +40,9 @@ def as_vector(m: Functions, x: Any, call: Call) -> Any:
     if x.ndim:
         return call(x)
     found = call(m.reshape(x, (1,)))
-    return tuple(m.reshape(y, ()) for y in found) if isinstance(found, tuple) else m.reshape(found, ())
+    return (
+        tuple(m.reshape(y, ()) for y in found) if isinstance(found, tuple) else m.reshape(found, ())
+    )
 
 
 def axes(x: Any, dim: Any) -> Any:

@@ -104,6 +104,13 @@ def index_select(m: Functions, x: Any, dim: int, index: Any) -> Any:
     return m.index_select(x, dim, index) if x.ndim else x
 
 
+def take_along(m: Functions, x: Any, index: Any, dim: int | None = None) -> Any:
+    """Elements along an axis, or of all in a row."""
+    if dim is None:
+        return m.take(m.ravel(x), m.ravel(index))
+    return m.take_along_axis(x, index, axis=dim)
+
+
 def put(m: Functions, x: Any, index: Any, values: Any, accumulate: bool = False) -> Any:
     """Elements replaced or added to in row-major order."""
     mode = "add" if accumulate else "set"
@@ -123,7 +130,7 @@ def concrete(m: Functions, item: Any) -> Any:
 
 
 def put_at(m: Functions, x: Any, key: Any, values: Any, accumulate: bool = False) -> Any:
-    """x[key] replaced or added to; a mask as the places where it is true, which have to be known."""
+    """x[key] replaced or added to; a mask stands for the places where it is true."""
     places = [np.flatnonzero(m.literal(k)) if k.dtype == "bool" else k for k in key]
     return m.index_set(x, tuple(places), values, mode="add" if accumulate else "set")
 
@@ -170,7 +177,7 @@ def unravel(m: Functions, index: Any, shape: Any) -> Any:
 # fmt: off
 ROWS: Rows = {
     "gather": gather,
-    "take_along_dim": lambda m, x, index, dim=None: m.take_along_axis(m.ravel(x), m.ravel(index), axis=0) if dim is None else m.take_along_axis(x, index, axis=dim),
+    "take_along_dim": take_along,
     "take": lambda m, x, index: m.take(m.ravel(x), index),
     "put": put,
     "index_select": index_select,

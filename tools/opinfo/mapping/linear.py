@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+import graphc as gr
+
 from ..rows import Functions, Row, Rows
 from .forms import same
 
@@ -69,12 +71,15 @@ def solve_triangular(
     given = {"lower": not upper, "unit_diagonal": unitriangular}
     if left:
         return m.solve_triangular(a, b, **given)
-    turned = m.solve_triangular(m.matrix_transpose(a), m.matrix_transpose(b), lower=upper, unit_diagonal=unitriangular)
+    turned = m.solve_triangular(
+        m.matrix_transpose(a), m.matrix_transpose(b), lower=upper, unit_diagonal=unitriangular
+    )
     return m.matrix_transpose(turned)
 
 
 def triangular_solve(
-    m: Functions, b: Any, a: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+    m: Functions, b: Any, a: Any, upper: bool = True, transpose: bool = False,
+    unitriangular: bool = False,
 ) -> Any:  # fmt: skip
     """The older name: the solution and the matrix."""
     matrix = m.matrix_transpose(a) if transpose else a
@@ -82,13 +87,13 @@ def triangular_solve(
     return m.solve_triangular(matrix, b, lower=lower, unit_diagonal=unitriangular), a
 
 
-def eigh(m: Functions, x: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigh(m: Functions, x: Any, UPLO: str = "L") -> Any:
     """Eigenvalues, and the sizes of the eigenvectors' elements: signs are free."""
     values, vectors = m.eigh(x, UPLO)
     return values, m.abs(vectors)
 
 
-def eigvalsh(m: Functions, x: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigvalsh(m: Functions, x: Any, UPLO: str = "L") -> Any:
     """Eigenvalues alone."""
     return m.eigvalsh(x, UPLO)
 
@@ -106,7 +111,7 @@ def pdist(m: Functions, x: Any, p: float = 2.0) -> Any:
 
 
 def svd(m: Functions, x: Any, full_matrices: bool = True, **_: Any) -> Any:
-    """Sizes of the vectors' elements, and singular values; of the full matrices those that count."""
+    """Sizes of the vectors' elements, and singular values: signs are free."""
     u, s, vh = m.svd(x, full_matrices=False)
     return m.abs(u), s, m.abs(vh)
 
@@ -132,18 +137,26 @@ def qr(m: Functions, x: Any, mode: Any = "reduced", some: bool = True) -> Any:
     return m.abs(found) if word == "r" else tuple(m.abs(v) for v in found)
 
 
-def pinv(m: Functions, x: Any, *, rtol: Any = None, atol: Any = None, hermitian: bool = False) -> Any:
+def pinv(
+    m: Functions, x: Any, *, rtol: Any = None, atol: Any = None, hermitian: bool = False
+) -> Any:
     """The pseudo-inverse, singular values below a part of the largest being none."""
     return m.pinv(x, rtol=m.literal(rtol))
 
 
-def rank(m: Functions, x: Any, *, rtol: Any = None, atol: Any = None, hermitian: bool = False) -> Any:
-    """How many singular values count."""
-    if rtol is None or atol is None:
-        return m.matrix_rank(x, m.literal(atol), rtol=m.literal(rtol))
+def rank(
+    m: Functions, x: Any, *, rtol: Any = None, atol: Any = None, hermitian: bool = False
+) -> Any:
+    """How many singular values count: those above the larger one of two bounds."""
+    numbers = not any(isinstance(v, gr.Node) for v in (rtol, atol))
+    if numbers and (rtol is None or atol is None):
+        return m.matrix_rank(x, atol, rtol=rtol)
     found = m.svdvals(x)
-    bound = m.maximum(rtol * m.max(found, axis=-1), atol)
-    return m.count_nonzero(found > m.expand_dims(bound, -1), axis=-1)
+    largest = m.max(found, axis=-1) if found.shape[-1] else 0.0
+    usual = 0.0 if atol is not None else max(x.shape[-2:]) * 2.220446049250313e-16
+    bound = m.maximum((usual if rtol is None else rtol) * largest, 0.0 if atol is None else atol)
+    bound = m.expand_dims(bound, -1) if isinstance(bound, gr.Node) else bound
+    return m.count_nonzero(found > bound, axis=-1)
 
 
 def cross(m: Functions, a: Any, b: Any, dim: int = -1) -> Any:
@@ -174,7 +187,7 @@ def linear(m: Functions, x: Any, w: Any, bias: Any = None) -> Any:
     return found if bias is None else found + bias
 
 
-def vander(m: Functions, x: Any, *, N: Any = None) -> Any:  # noqa: N803
+def vander(m: Functions, x: Any, *, N: Any = None) -> Any:
     """Powers of the elements."""
     x = x if x.ndim else m.reshape(x, (1,))
     return m.vander(x, N, increasing=True)
@@ -256,7 +269,6 @@ ROWS: Rows = {
     "linalg.lstsq": Row(lstsq, lambda found: found[0]),
     "linalg.lstsq.grad_oriented": Row(lstsq, lambda found: found[0]),
     "linalg.pinv": pinv,
-    "linalg.pinv.hermitian": lambda m, x, **k: pinv(m, x + m.matrix_transpose(x), **k),
     "linalg.pinv.singular": lambda m, a, b: m.pinv(a @ m.matrix_transpose(b)),
     "pinverse": lambda m, x, rcond=1e-15: m.pinv(x, rtol=rcond),
     "linalg.cond": condition,

@@ -35,7 +35,9 @@ def kept(m: Functions, x: Any, p: float = 0.5, training: bool = True, inplace: b
     return m.dropout(x, p) if training and p else m.positive(x)
 
 
-def normalized(m: Functions, x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **_: Any) -> Any:
+def normalized(
+    m: Functions, x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **_: Any
+) -> Any:
     """Divided by the norm."""
     return as_vector(m, x, lambda v: m.normalize(v, ord=p, axis=dim, eps=eps))
 
@@ -67,8 +69,8 @@ def bce(m: Functions, p: Any, t: Any, weight: Any = None, reduction: str = "mean
 
 
 def bce_logits(
-    m: Functions, x: Any, t: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None,
-    **_: Any,
+    m: Functions, x: Any, t: Any, weight: Any = None, reduction: str = "mean",
+    pos_weight: Any = None, **_: Any,
 ) -> Any:  # fmt: skip
     """The cross entropy of logits."""
     more = 1.0 if pos_weight is None else pos_weight
@@ -99,7 +101,9 @@ def smooth_l1(m: Functions, x: Any, y: Any, beta: float = 1.0) -> Any:
     return huber(m, x, y, beta) / beta if beta else m.abs(x - y)
 
 
-def kl_div(m: Functions, x: Any, t: Any, reduction: str = "mean", log_target: bool = False, **_: Any) -> Any:
+def kl_div(
+    m: Functions, x: Any, t: Any, reduction: str = "mean", log_target: bool = False, **_: Any
+) -> Any:
     """The divergence from x, given as logarithms."""
     loss = m.exp(t) * (t - x) if log_target else xlogx(m, t) - t * x
     return m.sum(loss) / x.shape[0] if reduction == "batchmean" else ended(m, loss, reduction)
@@ -123,7 +127,8 @@ def poisson(
 
 
 def gaussian(
-    m: Functions, x: Any, t: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+    m: Functions, x: Any, t: Any, var: Any, full: bool = False, eps: float = 1e-6,
+    reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """The likelihood of numbers with their variances, which carry no gradient of their bound."""
     if tuple(var.shape) != tuple(x.shape) and var.ndim == x.ndim - 1:
@@ -154,13 +159,15 @@ def cosine_embedding(
     top = m.sum(a * b, axis=last)
     size = m.sqrt((m.sum(m.square(a), axis=last) + eps) * (m.sum(m.square(b), axis=last) + eps))
     near = top / size
-    loss = m.where(m.equal(t, 1), 1 - near, 0.0) + m.where(m.equal(t, -1), m.relu(near - margin), 0.0)
+    loss = m.where(m.equal(t, 1), 1 - near, 0.0) + m.where(
+        m.equal(t, -1), m.relu(near - margin), 0.0
+    )
     return ended(m, loss, reduction)
 
 
 def triplet(
-    m: Functions, a: Any, p: Any, n: Any, margin: float = 1.0, eps: float = 1e-6, swap: bool = False,
-    reduction: str = "mean", distance_function: Any = None, **kwargs: Any,
+    m: Functions, a: Any, p: Any, n: Any, margin: float = 1.0, eps: float = 1e-6,
+    swap: bool = False, reduction: str = "mean", distance_function: Any = None, **kwargs: Any,
 ) -> Any:  # fmt: skip
     """A pair nearer than another one."""
     order = kwargs.get("p", 2.0)
@@ -194,16 +201,16 @@ def multilabel_soft(
 
 
 def nll(
-    m: Functions, x: Any, t: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
-    **_: Any,
+    m: Functions, x: Any, t: Any, weight: Any = None, ignore_index: int = -100,
+    reduction: str = "mean", **_: Any,
 ) -> Any:  # fmt: skip
     """Minus the logarithm that belongs to the label."""
     return m.nll_loss(x, t, weight, ignore_index=ignore_index, reduction=reduction)
 
 
 def cross_entropy(
-    m: Functions, x: Any, t: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
-    label_smoothing: float = 0.0, **_: Any,
+    m: Functions, x: Any, t: Any, weight: Any = None, ignore_index: int = -100,
+    reduction: str = "mean", label_smoothing: float = 0.0, **_: Any,
 ) -> Any:  # fmt: skip
     """The cross entropy of logits with labels or probabilities."""
     given = {"reduction": reduction, "label_smoothing": label_smoothing}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..rows import Functions, Rows
-from .forms import along, as_vector, axes, over, same, to_bool, typed
+from .forms import along, as_vector, axes, over, to_bool, typed
 
 INF = float("inf")
+
 
 def truth(name: str) -> Any:
     """any and all of numbers."""
@@ -69,13 +70,17 @@ def count_nonzero(m: Functions, x: Any, dim: Any = None) -> Any:
     return m.count_nonzero(x, axis=axes(x, dim))
 
 
-def ordered(m: Functions, x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+def ordered(
+    m: Functions, x: Any, dim: int = -1, descending: bool = False, stable: bool = True
+) -> Any:
     """Sorted values and where they stood."""
     given = {"axis": dim, "descending": descending}
     return as_vector(m, x, lambda v: (m.sort(v, **given), m.argsort(v, **given)))
 
 
-def argsort(m: Functions, x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+def argsort(
+    m: Functions, x: Any, dim: int = -1, descending: bool = False, stable: bool = True
+) -> Any:
     """Where the sorted elements stood."""
     return as_vector(m, x, lambda v: m.argsort(v, axis=dim, descending=descending))
 
@@ -104,7 +109,8 @@ def quantiles(name: str) -> Any:
     """A quantile, or several along a new first axis."""
 
     def call(
-        m: Functions, x: Any, q: Any, dim: Any = None, keepdim: bool = False, interpolation: str = "linear"
+        m: Functions, x: Any, q: Any, dim: Any = None, keepdim: bool = False,
+        interpolation: str = "linear",
     ) -> Any:  # fmt: skip
         given = {"axis": axes(x, dim), "keepdims": keepdim, "method": interpolation}
         return getattr(m, name)(x, m.literal(q), **given)
@@ -267,11 +273,20 @@ def masked_mean(
 
 
 def masked_norm(
-    m: Functions, x: Any, ord: Any, *, mask: Any = None, dim: Any = None, keepdim: Any = False, **kwargs: Any
+    m: Functions, x: Any, ord: Any, *, mask: Any = None, dim: Any = None, keepdim: Any = False,
+    **kwargs: Any,
 ) -> Any:  # fmt: skip
     """The norm of what the mask lets through: the rest adds nothing."""
     x = x if mask is None else m.where(mask, x, INF if ord < 0 else 0.0)
     return m.vector_norm(typed(m, x, kwargs), axis=axes(x, dim), keepdims=bool(keepdim), ord=ord)
+
+
+def masked_logaddexp(
+    m: Functions, x: Any, y: Any, *, input_mask: Any = None, other_mask: Any = None
+) -> Any:
+    """log(exp(x) + exp(y)) of what the masks let through."""
+    x = x if input_mask is None else m.where(input_mask, x, -INF)
+    return m.logaddexp(x, y if other_mask is None else m.where(other_mask, y, -INF))
 
 
 def masked_position(name: str, rest: float) -> Any:
@@ -360,7 +375,6 @@ ROWS: Rows = {
     "masked.softmax": masked_along("softmax", -INF),
     "masked.log_softmax": masked_along("log_softmax", -INF),
     "masked.softmin": lambda m, x, dim, **k: masked_along("softmax", -INF)(m, -x, dim, **k),
-    "masked.logaddexp": lambda m, x, y, input_mask=None, other_mask=None: m.logaddexp(
-        x if input_mask is None else m.where(input_mask, x, -INF), y if other_mask is None else m.where(other_mask, y, -INF)),
+    "masked.logaddexp": masked_logaddexp,
 }
 # fmt: on

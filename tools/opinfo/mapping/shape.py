@@ -19,7 +19,9 @@ def expanded(m: Functions, x: Any, *shape: Any) -> Any:
     """A broadcast, where -1 keeps a size."""
     wanted = sizes(shape)
     extra = len(wanted) - x.ndim
-    return m.broadcast_to(x, tuple(x.shape[i - extra] if n == -1 else n for i, n in enumerate(wanted)))
+    return m.broadcast_to(
+        x, tuple(x.shape[i - extra] if n == -1 else n for i, n in enumerate(wanted))
+    )
 
 
 def squeezed(m: Functions, x: Any, dim: Any = None) -> Any:
@@ -128,7 +130,9 @@ def diagonal(m: Functions, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1
     return m.diagonal(x, offset=offset, axis1=dim1, axis2=dim2)
 
 
-def matrix_diagonal(m: Functions, x: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+def matrix_diagonal(
+    m: Functions, x: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1
+) -> Any:
     """The diagonal of the last two axes."""
     return m.diagonal(x, offset=offset, axis1=dim1, axis2=dim2)
 
@@ -195,7 +199,10 @@ def sum_to_size(m: Functions, x: Any, *shape: Any) -> Any:
     """Sums over what was broadcast."""
     wanted = sizes(shape)
     extra = x.ndim - len(wanted)
-    over = [*range(extra), *(i + extra for i, n in enumerate(wanted) if n == 1 != x.shape[i + extra])]
+    over = [
+        *range(extra),
+        *(i + extra for i, n in enumerate(wanted) if n == 1 != x.shape[i + extra]),
+    ]
     return m.reshape(m.sum(x, axis=tuple(over)) if over else x, wanted)
 
 
@@ -215,6 +222,23 @@ def made(name: str) -> Any:
         return getattr(m, name)(*args, like=m.graph, **given, **kwargs)
 
     return call
+
+
+def logspace(
+    m: Functions, start: Any, end: Any, steps: int, base: Any = 10.0, **kwargs: Any
+) -> Any:
+    """Powers of a base."""
+    return made("logspace")(m, start, end, steps, base=base, **kwargs)
+
+
+def exactly(call: Any) -> Any:
+    """The same of ends in full precision, as PyTorch computes with them."""
+
+    def wrapped(m: Functions, start: Any, end: Any, *args: Any, **kwargs: Any) -> Any:
+        ends = m.graph.lift((start, end))
+        return call(m, *(m.astype(v, "float64") for v in ends), *args, **kwargs)
+
+    return wrapped
 
 
 def like(name: str) -> Any:
@@ -319,9 +343,9 @@ ROWS: Rows = {
     "nn.functional.channel_shuffle": same("channel_shuffle"),
     "arange": made("arange"),
     "linspace": made("linspace"),
-    "linspace.tensor_overload": made("linspace"),
-    "logspace.tensor_overload": lambda m, start, end, steps, base=10.0, **k: made("logspace")(m, start, end, steps, base=base, dtype=k.get("dtype")),
-    "logspace": lambda m, start, end, steps, base=10.0, **k: made("logspace")(m, start, end, steps, base=base, dtype=k.get("dtype")),
+    "logspace": logspace,
+    "linspace.tensor_overload": exactly(made("linspace")),
+    "logspace.tensor_overload": exactly(logspace),
     "eye": made("eye"),
     "full": made("full"),
     "zeros": made("zeros"),

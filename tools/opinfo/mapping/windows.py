@@ -10,18 +10,6 @@ from ..rows import Functions, Row, Rows
 from .forms import same
 
 
-def batched(rank: int, call: Any) -> Any:
-    """PyTorch takes a picture alone; graphc wants a batch."""
-
-    def wrapped(m: Functions, x: Any, *args: Any, **kwargs: Any) -> Any:
-        if x.ndim == rank + 2:
-            return call(m, x, *args, **kwargs)
-        found = call(m, m.expand_dims(x, 0), *args, **kwargs)
-        return tuple(m.squeeze(y, 0) for y in found) if isinstance(found, tuple) else m.squeeze(found, 0)
-
-    return wrapped
-
-
 def of_rank(rank: int, value: Any) -> Any:
     """A number for every axis, where a list of one stands for all."""
     if isinstance(value, (list, tuple)):
@@ -40,7 +28,7 @@ def conv(rank: int) -> Any:
         given = {k: of_rank(rank, v) for k, v in given.items()}
         return getattr(m, f"conv{rank}d")(x, w, bias, groups=groups, **given)
 
-    return batched(rank, call)
+    return call
 
 
 def conv_transpose(rank: int) -> Any:
@@ -50,11 +38,16 @@ def conv_transpose(rank: int) -> Any:
         m: Functions, x: Any, w: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
         output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
     ) -> Any:  # fmt: skip
-        given = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+        given = {
+            "stride": stride,
+            "padding": padding,
+            "output_padding": output_padding,
+            "dilation": dilation,
+        }
         given = {k: of_rank(rank, v) for k, v in given.items()}
         return getattr(m, f"conv_transpose{rank}d")(x, w, bias, groups=groups, **given)
 
-    return batched(rank, call)
+    return call
 
 
 def avg_pool(rank: int) -> Any:
@@ -69,39 +62,42 @@ def avg_pool(rank: int) -> Any:
         given = {k: of_rank(rank, v) for k, v in given.items()}
         if divisor_override is not None:
             given["divisor_override"] = divisor_override
-        return m.avg_pool(
-            x, ceil_mode=ceil_mode, count_include_pad=count_include_pad, **given
-        )
+        return m.avg_pool(x, ceil_mode=ceil_mode, count_include_pad=count_include_pad, **given)
 
-    return batched(rank, call)
+    return call
 
 
 def max_pool(rank: int) -> Any:
     """The largest of windows, and where they stand."""
 
     def call(
-        m: Functions, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-        ceil_mode: bool = False, return_indices: bool = False,
+        m: Functions, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+        dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False,
     ) -> Any:  # fmt: skip
         stride = kernel_size if stride in (None, (), []) else stride
-        given = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
+        given = {
+            "kernel_size": kernel_size,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+        }
         given = {k: of_rank(rank, v) for k, v in given.items()}
         if return_indices:
             given["return_indices"] = True
         return m.max_pool(x, ceil_mode=ceil_mode, **given)
 
-    return batched(rank, call)
+    return call
 
 
 def adaptive(name: str, rank: int) -> Any:
     """Windows chosen so that so many results come out; None keeps a size."""
 
     def call(m: Functions, x: Any, output_size: Any, return_indices: bool = False) -> Any:
-        given = zip(of_rank(rank, output_size), x.shape[2:], strict=False)
-        wanted = tuple(n if s is None else s for s, n in given)
+        sizes = enumerate(of_rank(rank, output_size))
+        wanted = tuple(x.shape[i - rank] if s is None else s for i, s in sizes)
         return getattr(m, f"adaptive_{name}_pool")(x, wanted)
 
-    return batched(rank, call)
+    return call
 
 
 def values(found: Any) -> Any:
@@ -117,8 +113,14 @@ def unpool(rank: int) -> Any:
         output_size: Any = None,
     ) -> Any:  # fmt: skip
         steps = of_rank(rank, kernel_size if stride is None else stride)
-        usual = zip(x.shape[-rank:], of_rank(rank, kernel_size), steps, of_rank(rank, padding), strict=True)
-        sizes = tuple(output_size)[-rank:] if output_size else tuple((n - 1) * s - 2 * p + k for n, k, s, p in usual)
+        usual = zip(
+            x.shape[-rank:], of_rank(rank, kernel_size), steps, of_rank(rank, padding), strict=True
+        )
+        sizes = (
+            tuple(output_size)[-rank:]
+            if output_size
+            else tuple((n - 1) * s - 2 * p + k for n, k, s, p in usual)
+        )
         lead = tuple(x.shape[:-rank])
         empty = m.zeros((*lead, int(np.prod(sizes))), like=x)
         rows = (m.reshape(v, (*lead, -1)) for v in (indices, x))

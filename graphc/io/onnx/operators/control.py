@@ -1,4 +1,6 @@
-"""Branches and loops: written out where the choice or a short count is known, else run as stages."""
+"""Branches and loops: written out where the choice or a short count is known, else stages that run
+graphs of their own.
+"""
 
 from __future__ import annotations
 
@@ -105,12 +107,11 @@ def _while(
     """A loop that ends when its data says so; it has no results that are stacked."""
     scope.declare(body)
     first = np.array(True) if condition is None else condition
+    limit = None if M is None else gr.reshape(scope.stage(M), ())
 
     def going(carry: tuple[Any, ...]) -> Node:
         index, on, *_ = carry
-        return (
-            on if M is None else gr.logical_and(on, gr.less(index, gr.reshape(scope.stage(M), ())))
-        )
+        return on if limit is None else gr.logical_and(on, gr.less(index, limit))
 
     def step(carry: tuple[Any, ...]) -> tuple[Any, ...]:
         index, on, *state = carry

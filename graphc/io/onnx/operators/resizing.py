@@ -139,9 +139,9 @@ def resize(
 ) -> Node:
     if opset < 11:
         roi, scales, coordinate_transformation_mode, nearest_mode = None, roi, "asymmetric", "floor"
-    plain = not antialias and not exclude_outside and axes is None
-    if plain and coordinate_transformation_mode in PLAIN and keep_aspect_ratio_policy == "stretch":
-        size, scale = _numbers(sizes, integers), _numbers(scales, lambda s: tuple(map(float, s)))
+    size, scale = _numbers(sizes, integers), _numbers(scales, lambda s: tuple(map(float, s)))
+    special = antialias or exclude_outside or axes or keep_aspect_ratio_policy != "stretch"
+    if not special and coordinate_transformation_mode in (PLAIN if size is None else PLAIN_TO_SIZE):
         settings = (mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a)
         return gr.resize(x, size, None if size else scale, *settings)
     along = [a % x.ndim for a in (range(x.ndim) if axes is None else axes)]
@@ -160,8 +160,11 @@ def resize(
     return gr.astype(y, x.dtype)
 
 
-PLAIN = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
-"""Where graphc's own resize lets new elements lie."""
+PLAIN = ("half_pixel", "pytorch_half_pixel", "asymmetric")
+PLAIN_TO_SIZE = (*PLAIN, "align_corners")
+"""Where graphc's own resize lets new elements lie; by scales that leave fractions of an element,
+corners are aligned in ONNX's own way.
+"""
 
 
 def _numbers(known: Any, meaning: Callable[[Any], Any]) -> Any:
