@@ -16,6 +16,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
 from graphc.graph import FUNCTIONS, Graph, Node, Op, declare, graph_of
+from graphc.node import is_below
 from graphc.ops.arith import Masked, add, where, zeros_like
 from graphc.ops.several import taken_apart
 from graphc.ops.spell import Along, Each, Result, View
@@ -77,10 +78,14 @@ def vjp(
 
 
 def graph_over(*given: Any) -> Graph:
-    """The graph that stages belong to, given alone or in sequences among anything else: the
-    innermost draft.
+    """The graph that the first stage belongs to, given alone or in sequences among anything else,
+    or the innermost draft of it that one of the others belongs to.
     """
-    return graph_of(*(v for g in given for v in (g if isinstance(g, Sequence) else (g,))))
+    flat = [v for g in given for v in (g if isinstance(g, Sequence) else (g,))]
+    graph = graph_of(next((v for v in flat if isinstance(v, Node)), None))
+    for v in flat:
+        graph = v.graph if isinstance(v, Node) and is_below(graph, v.graph) else graph
+    return graph
 
 
 def stages_of(graph: Graph, given: Sequence[Node | str] | Node | str) -> tuple[list[Node], bool]:

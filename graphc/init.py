@@ -16,7 +16,7 @@ import numpy as np
 from graphc.errors import ShapeError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Init:
     """A kind of initial value and its numbers; `init(rng, shape, dtype)` draws the array."""
 
@@ -28,8 +28,20 @@ class Init:
         drawn = KINDS[self.kind](rng, shape, *self.args)
         return np.ascontiguousarray(drawn, dtype=dtype).reshape(shape)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Init):
+            return NotImplemented
+        return self.kind == other.kind and all(map(_same, self.args, other.args))
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
     def __str__(self) -> str:
         return f"{self.kind}({', '.join(map(str, self.args))})" if self.kind != "array" else "array"
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f"))
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -55,8 +67,8 @@ def _glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.uniform(-bound, bound, shape)
 
 
-def _array(rng: np.random.Generator, shape: tuple[int, ...], values: tuple[Any, ...]) -> np.ndarray:
-    return np.asarray(values).reshape(shape)
+def _array(rng: np.random.Generator, shape: tuple[int, ...], values: np.ndarray) -> np.ndarray:
+    return values.reshape(shape)
 
 
 # fmt: off
@@ -96,7 +108,9 @@ def array(values: Any) -> Init:
         values = np.asarray(values)
     except ValueError:
         raise ShapeError("the initial values are not a regular array") from None
-    return Init("array", (_tuples(values.tolist()),))
+    values = np.array(values)
+    values.setflags(write=False)
+    return Init("array", (values,))
 
 
 def normal(std: float = 1.0) -> Init:
@@ -127,7 +141,3 @@ def glorot_normal() -> Init:
 def glorot_uniform() -> Init:
     """Uniform within sqrt(6 / (fan-in + fan-out)) (Glorot & Bengio 2010)."""
     return Init("glorot_uniform")
-
-
-def _tuples(values: Any) -> Any:
-    return tuple(map(_tuples, values)) if isinstance(values, list) else values

@@ -179,6 +179,12 @@ def _bits(array: np.ndarray) -> str:
     return b64encode(little.tobytes()).decode()
 
 
+def _init(value: Init) -> str:
+    if value.kind == "array":
+        return f"values({write_array(value.args[0])})"
+    return _call(value.kind, *value.args)
+
+
 WRITERS: dict[type, Callable[[Any], str]] = {
     str: ascii,
     bool: repr,
@@ -191,7 +197,7 @@ WRITERS: dict[type, Callable[[Any], str]] = {
     Size: _size,
     Type: lambda value: f"type({str(value)!a})",
     slice: lambda value: _call("slice", value.start, value.stop, value.step),
-    Init: lambda value: _call("values" if value.kind == "array" else value.kind, *value.args),
+    Init: lambda value: _init(value),
     np.generic: lambda value: _call("scalar", dtype_name(value.dtype), _bits(np.asarray(value))),
     np.ndarray: lambda value: _call("array", dtype_name(value.dtype), value.shape, _bits(value)),
 }

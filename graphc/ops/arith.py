@@ -169,8 +169,9 @@ def power_vjp(g: Node, y: Node, x: Node, n: Node) -> tuple[Any, Any]:
         lower = x if exponent == 2 else power(x, exponent - 1)
         return (g * (exponent * lower) if exponent else zeros_like(g)), None
     d_x = g * n * power(x, n - 1)
-    safe = where(x > 0, x, 1)
-    return masked(d_x, not_equal(n, 0)), masked(g * y * FUNCTIONS["log"](safe), x > 0)
+    zero = equal(x, 0)
+    log = FUNCTIONS["log"](where(zero, 1, x))
+    return masked(d_x, not_equal(n, 0)), masked(g * y * log, ~zero)
 
 
 def _spell_power(x: Any, n: Any) -> Any:
@@ -309,19 +310,19 @@ def lerp(a: Any, b: Any, weight: Any) -> Node:
 
 
 @public
-def zeros_like(x: Node) -> Node:
-    """Zeros of the shape and type of `x`."""
-    return full_like(x, 0)
+def zeros_like(x: Node, dtype: Any = None) -> Node:
+    """Zeros of the shape of `x`, of its element type unless told otherwise."""
+    return full_like(x, 0, dtype)
 
 
 @public
-def ones_like(x: Node) -> Node:
-    """Ones of the shape and type of `x`."""
-    return full_like(x, 1)
+def ones_like(x: Node, dtype: Any = None) -> Node:
+    """Ones of the shape of `x`, of its element type unless told otherwise."""
+    return full_like(x, 1, dtype)
 
 
 @public
-def full_like(x: Node, value: float) -> Node:
-    """A constant spread over the shape of `x`."""
-    scalar = graph_of(x).constant(value, x.dtype)
+def full_like(x: Node, value: float, dtype: Any = None) -> Node:
+    """A number at every place of `x`, of its element type unless told otherwise."""
+    scalar = graph_of(x).constant(value, x.dtype if dtype is None else dtype)
     return FUNCTIONS["broadcast_to"](scalar, x.shape) if x.shape else scalar

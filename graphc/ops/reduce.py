@@ -27,6 +27,7 @@ from graphc.ops.arith import (
     not_equal,
     where,
 )
+from graphc.ops.arith import full_like as _full_like
 from graphc.ops.axes import axes_of, reduced, stage
 from graphc.ops.layout import broadcast_to, expand_dims, extent, iota, squeeze
 from graphc.ops.maths import exp, log
@@ -166,7 +167,8 @@ def _position_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def means(x: np.ndarray, axis: Axes, keepdims: bool) -> np.ndarray:
         rest = tuple(i for i in range(x.ndim) if i not in axis)
-        rows = np.transpose(x, rest + axis).reshape([x.shape[i] for i in rest] + [-1])
+        shape = [x.shape[i] for i in rest]
+        rows = np.transpose(x, rest + axis).reshape([*shape, multiplied(x.shape[i] for i in axis)])
         return function(rows, axis=-1).reshape(reduced(x.shape, axis, keepdims))
 
     return means
@@ -222,6 +224,8 @@ def shifted(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
 
     Every stable function of exponentials starts with these, so that they are shared.
     """
+    if 0 in [x.shape[a] for a in axis]:
+        return x, exp(x), _full_like(sum(x, axis, keepdims=True), 0)
     top = max(x, axis, keepdims=True)
     m = where(absolute(top) < inf, top, 0).hinted("top")
     return x - m, exp(x - m), m
@@ -230,7 +234,7 @@ def shifted(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
 def shifted_numpy(x: np.ndarray, axis: Axes) -> tuple[np.ndarray, np.ndarray]:
     """What x - m and m are in NumPy."""
     x = x.astype(DTYPES[floating(dtype_name(x.dtype))])
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     m = np.where(np.isinf(top), x.dtype.type(0), top)
     return x - m, m
 

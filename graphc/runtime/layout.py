@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.init import Init
+from graphc.literal import read, write
 from graphc.plan.align import aligned
 from graphc.plan.sizes import Sizes
 from graphc.types import Size, Type, as_dim, parse_type
@@ -109,7 +110,7 @@ class Face:
 
     def to_json(self) -> dict[str, Any]:
         """The record in lists, dicts, numbers and text."""
-        states = {n: [str(kind), init.kind, init.args] for n, (kind, init) in self.states.items()}
+        states = {n: [str(kind), write(init)] for n, (kind, init) in self.states.items()}
         needs = [str(need) for need in self.needs]
         return {**vars(self), "needs": needs, "running": sorted(self.running), "states": states}
 
@@ -117,11 +118,17 @@ class Face:
     def from_json(cls, told: Mapping[str, Any]) -> Face:
         """The record that `to_json` told; anything else raises one of WRONG."""
         states = {
-            name: (parse_type(kind), Init(init, tuple(args)))
-            for name, (kind, init, args) in told["states"].items()
+            name: (parse_type(kind), _init(init)) for name, (kind, init) in told["states"].items()
         }
         needs: Any = tuple(map(as_dim, told["needs"]))
         return cls(told["main"], tuple(told["read"]), needs, frozenset(told["running"]), states)
+
+
+def _init(text: str) -> Init:
+    found = read(text)
+    if not isinstance(found, Init):
+        raise ValueError(f"{text!r} says no initial value")
+    return found
 
 
 WRONG = (ValueError, KeyError, TypeError)

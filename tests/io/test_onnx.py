@@ -135,9 +135,7 @@ def test_older_versions_give_as_attributes_what_are_inputs_now():
 
 def test_function_of_the_model_is_written_out_with_its_attributes():
     inner = node("LeakyRelu", "a", "b")
-    inner.attribute.append(
-        helper.make_attribute_ref_name(helper.make_attribute("alpha", 0.0), "slope")
-    )
+    inner.attribute.add(name="alpha", ref_attr_name="slope", type=onnx.AttributeProto.FLOAT)
     opsets = [helper.make_opsetid("", 20)]
     function = helper.make_function("own", "Leak", ["a"], ["b"], [inner], opsets, ["slope"])
     graph = from_onnx(
@@ -170,15 +168,43 @@ def test_loop_of_a_known_count_is_written_out():
     np.testing.assert_array_equal(y, [4, 8])
 
 
-def test_loop_that_never_ends_is_refused():
+def test_loop_that_never_ends_is_refused(monkeypatch):
     body = helper.make_graph(
         [node("Identity", "go", "on")], "body",
         [info("i", [], I64), info("go", [], TensorProto.BOOL)], [info("on", [], TensorProto.BOOL)],
     )  # fmt: skip
-    loop = node("Loop", "count", "", body=body)
-    weights = {"count": np.int64(2**62)}
-    with pytest.raises(DataError, match="more than 1,000,000 operators"):
+    monkeypatch.setattr("graphc.io.onnx.scope.STAGES", 1000)
+    weights, loop = {"true": np.array(True)}, node("Loop", "- true", "", body=body)
+    with pytest.raises(DataError, match="more than 1,000 operators"):
         from_onnx(model([loop], [info("x", [2])], [info("x")], weights=weights))
+
+
+BODY = helper.make_graph(
+    [node("Mul", "h W", "new"), node("Add", "new row", "h1"), node("Identity", "h1", "y1")],
+    "step", [info("h", [2]), info("row", [2])], [info("h1", [2]), info("y1", [2])],
+)  # fmt: skip
+
+
+def test_scan_is_one_stage_that_reads_weights_around_it():
+    scan = node("Scan", "h0 x", "last y", body=BODY, num_scan_inputs=1)
+    weights = {"W": np.array([2, 3], np.float32), "h0": np.array([1, 1], np.float32)}
+    outputs = [info("last"), info("y")]
+    graph = from_onnx(model([scan], [info("x", [100, 2])], outputs, weights=weights))
+    assert [n.op.name for n in graph.nodes].count("scan") == 1
+    last, y = values(graph, x=np.zeros((100, 2), np.float32))
+    np.testing.assert_array_equal(last, np.float32([2**100, np.inf]))
+    np.testing.assert_array_equal(y[:2], [[2, 3], [4, 9]])
+
+
+def test_branch_that_data_chooses_is_taken_at_run_time():
+    sides = [helper.make_graph([node(op, "x", "v")], op, [], [info("v")]) for op in ("Neg", "Exp")]
+    choice = node("If", "c", "y", then_branch=sides[0], else_branch=sides[1])
+    graph = from_onnx(model(
+        [node("ReduceSum", "x", "s", keepdims=0), node("Greater", "s zero", "c"), choice],
+        [info("x", [2])], [info("y")], weights={"zero": np.float32(0)},
+    ))  # fmt: skip
+    assert values(graph, x=np.ones(2, np.float32))[0].tolist() == [-1, -1]
+    np.testing.assert_allclose(values(graph, x=-np.ones(2, np.float32))[0], np.exp([-1, -1]), 1e-6)
 
 
 def test_gradient_of_a_stage_is_graphc_s_own():
@@ -205,36 +231,33 @@ def refused(nodes: Any, **more: Any) -> str:
     return str(told.value)
 
 
+def known(**weights: Any) -> dict[str, Any]:
+    return {"weights": {name: np.asarray(value) for name, value in weights.items()}}
+
+
+LONG = "more than 2,147,483,648"
+HALF = TensorProto.FLOAT16
+
 # fmt: off
-REFUSED = {
-    "an operator that graphc has not": (
-        [node("NonZero", "x", "y")], {}, "[G711] NonZero 'y': the operator NonZero is not supported"),
-    "one of a domain that nobody knows": (
-        [node("Foo", "x", "y", domain="bar")], {}, "[G711] Foo 'y': the operator Foo of bar is not supported"),
-    "an attribute that its row lacks": (
-        [node("Relu", "x", "y", name="r", zeal=1)], {}, "[G711] Relu 'r': the attribute 'zeal' is not supported"),
-    "an element type": (
-        [node("Cast", "x", "y", to=TensorProto.FLOAT16)], {}, "the element type float16 is none of graphc's"),
-    "too few inputs": (
-        [node("MatMul", "x", "y")], {}, "[G701] MatMul 'y': its inputs are not what it takes"),
-    "a value that nothing makes": (
-        [node("Neg", "z", "y")], {}, "the value 'z' is read, but nothing before makes it"),
-    "a huge range": (
-        [node("Range", "a b c", "y")], {"weights": {"a": np.int64(0), "b": np.int64(2**62), "c": np.int64(1)}}, "is too long"),
-    "a huge constant": (
-        [node("ConstantOfShape", "s", "y")], {"weights": {"s": np.array([2**40, 2**40])}}, "more than 2,147,483,648"),
-    "a huge tile of what is known": (
-        [node("Tile", "a n", "y")], {"weights": {"a": np.array([1, 2]), "n": np.array([2**40])}}, "more than 2,147,483,648"),
-    "shapes that do not fit": (
-        [node("MatMul", "x W", "y")], {"weights": {"W": W}}, "[G101] MatMul 'y'"),
+REFUSED: dict[str, Any] = {
+    "operator": (node("NonZero", "x", "y"), {}, "[G711] NonZero 'y': the operator NonZero is not supported"),
+    "domain": (node("F", "x", "y", domain="d"), {}, "[G711] F 'y': the operator F of d is not supported"),
+    "attribute": (node("Relu", "x", "y", name="r", z=1), {}, "[G711] Relu 'r': the attribute 'z' is not supported"),
+    "element type": (node("Cast", "x", "y", to=HALF), {}, "the element type float16 is none of graphc's"),
+    "inputs": (node("MatMul", "x", "y"), {}, "[G701] MatMul 'y': its inputs are not what it takes"),
+    "order": (node("Neg", "z", "y"), {}, "the value 'z' is read, but nothing before makes it"),
+    "shapes": (node("MatMul", "x W", "y"), known(W=W), "[G101] MatMul 'y': x has shape (2,) but W has shape (3, 2)"),
+    "range": (node("Range", "a b c", "y"), known(a=0, b=2**62, c=1), "is too long"),
+    "constant": (node("ConstantOfShape", "s", "y"), known(s=[2**40, 2**40]), LONG),
+    "tile": (node("Tile", "a n", "y"), known(a=[1, 2], n=[2**40]), LONG),
 }
 # fmt: on
 
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_refusal_is_one_sentence_with_the_operator(what):
-    nodes, more, said = REFUSED[what]
-    assert said in refused(nodes, **more)
+    operator, more, said = REFUSED[what]
+    assert said in refused([operator], **more)
 
 
 def test_input_of_a_huge_size_is_refused():

@@ -52,8 +52,8 @@ def says(**wanted: Any) -> Which:
 
 BINARY = (
     "__r*__ rsub fmod remainder copysign heaviside nextafter maximum minimum max.binary min.binary"
-    " fmax fmin clamp_m* eq ne lt le gt ge isclose pow float_power logical_* bitwise_* gcd lcm atan2"
-    " hypot floor_divide div.* logaddexp* xlogy ldexp special.x* special.zeta"
+    " fmax fmin clamp_m* eq ne lt le gt ge isclose pow float_power logical_* bitwise_* gcd lcm"
+    " atan2 hypot floor_divide div.* logaddexp* xlogy ldexp special.x* special.zeta"
 )
 LOSSES = "nn.functional.*_loss nn.functional.kl_div"
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from ..rows import Row, as_row
-from . import arith, index, linear, maths, neural, reduce, shape, windows
+from . import arith, index, linear, losses, masked, maths, neural, reduce, shape, windows
 
 FAMILIES = {
     "arithmetic": arith.ROWS,
     "mathematics": maths.ROWS,
     "reductions": reduce.ROWS,
+    "masked": masked.ROWS,
     "shapes": shape.ROWS,
     "indices": index.ROWS,
     "linear algebra": linear.ROWS,
     "neural": neural.ROWS,
+    "losses": losses.ROWS,
     "windows": windows.ROWS,
 }
 
