@@ -236,12 +236,15 @@ class Graph:
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
-        """Names given inside begin with `name.`: `with g.scope("layer1"): ...`."""
-        self._scope = (*self._scope, name)
+        """Names given inside begin with `name.`: `with g.scope("layer1"): ...`; with "" they stand
+        outside of all scopes.
+        """
+        before = self._scope
+        self._scope = (*before, name) if name else ()
         try:
             yield
         finally:
-            self._scope = self._scope[:-1]
+            self._scope = before
 
     def names_of(self, node: Node) -> tuple[str, ...]:
         """All the names of a node, the first given first."""

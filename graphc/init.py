@@ -71,6 +71,11 @@ def _array(rng: np.random.Generator, shape: tuple[int, ...], values: np.ndarray)
     return values.reshape(shape)
 
 
+def as_seed(number: int) -> int:
+    """The 64 bits of a whole number that count most as what an i64 holds."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
 # fmt: off
 KINDS: dict[str, Callable[..., np.ndarray]] = {
     "zeros":          lambda rng, shape: np.zeros(shape),
@@ -83,6 +88,8 @@ KINDS: dict[str, Callable[..., np.ndarray]] = {
     "lecun_normal":   lambda rng, shape: _normal(rng, shape, math.sqrt(1.0 / max(1, _fans(shape)[0]))),
     "glorot_normal":  lambda rng, shape: _normal(rng, shape, math.sqrt(2.0 / max(1, sum(_fans(shape))))),
     "glorot_uniform": _glorot,
+    "seed":           lambda rng, shape: np.full(shape, as_seed(rng.bit_generator.seed_seq.entropy)),
+    "calls":          lambda rng, shape: np.zeros(shape),
 }
 # fmt: on
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from graphc.expr import Call, Expr, Item, Name
 
 if TYPE_CHECKING:
-    from graphc.plan.tasks import Task
+    from graphc.plan.task import Task
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,13 @@ def declare(op: Op) -> Op:
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Enter a user's function in FUNCTIONS under its own name; errors that it raises itself say
-    whose and where.
-    """
+    """Enter a user's function in FUNCTIONS under its own name, telling."""
+    FUNCTIONS[function.__name__] = told = telling(function)
+    return told
+
+
+def telling(function: Callable[P, R]) -> Callable[P, R]:
+    """A user's function whose errors, where it raises them itself, say whose they are and where."""
 
     @wraps(function)
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -113,7 +117,6 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
         except GraphcError as error:
             raise error.about(f"{function.__name__} ({caller()})") from None
 
-    FUNCTIONS[function.__name__] = told
     return told
 
 

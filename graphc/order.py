@@ -26,6 +26,7 @@ class Order:
     threads: int | None = None
     in_order: bool = False
     keep: str | int = "all"
+    training: bool = False
 
     @property
     def simd(self) -> int:

@@ -102,7 +102,7 @@ class Recipe:
         facts = (
             [[n.index for n in nodes] for nodes in roots], self.shape, order.told,
             order.disconnected, sorted(order.without), order.form, order.simd, order.teams,
-            order.in_order, order.keep,
+            order.in_order, order.keep, order.training,
         )  # fmt: skip
         try:
             return key_of(digest(joint.graph), repr(facts)) if _is_ours(joint.graph) else ""

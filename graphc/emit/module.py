@@ -34,7 +34,7 @@ from graphc.plan.access import resolve
 from graphc.plan.align import aligned
 from graphc.plan.memory import Slot
 from graphc.plan.plan import Part, Plan
-from graphc.plan.tasks import Task
+from graphc.plan.task import Task
 from graphc.types import DTYPES
 
 DOCS = {

@@ -20,9 +20,11 @@ from graphc.types import Dim, Type
 
 def scan_stacked(
     op: Op, args: Sequence[Node], mapped: Mapped, size: Dim, /, *, body: Graph, carries: int,
-    rows: int, length: Dim, reverse: bool, key: int,
+    rows: int, key: int, **how: Any,
 ) -> Any:  # fmt: skip
-    """One scan whose carries and rows have an axis of examples where any example's hang on it."""
+    """One scan, run as `how` says, whose carries and rows have an axis of examples where any
+    example's hang on it.
+    """
     flags = _settled(body, mapped, carries)
     step = _Wide(args[0].graph, body, flags, size)
     ends = [n if k >= carries or not flags[k] else step.whole(n) for k, n in enumerate(step.ends)]
@@ -32,8 +34,8 @@ def scan_stacked(
         for k, a in enumerate(args)
     ]
     found = op(
-        *given, body=step.finish(ends), carries=carries, rows=rows, length=length, reverse=reverse,
-        key=unused_key(args[0].graph),
+        *given, body=step.finish(ends), carries=carries, rows=rows,
+        key=unused_key(args[0].graph), **how,
     )  # fmt: skip
     results = found if isinstance(found, tuple) else (found,)
     wide = [flags[k] if k < carries else step.is_wide(k) for k in range(len(results))]

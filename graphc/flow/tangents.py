@@ -9,23 +9,21 @@ from graphc.flow.bodies import Body, copied
 from graphc.forward import Forward
 from graphc.graph import INPUT, Graph, Node
 from graphc.ops.arith import zeros_like
-from graphc.types import Dim
 
 Tangents = Sequence[Node | None]
 
 
 def scan_tangents(
-    tangents: Tangents, ys: Any, /, *args: Node, body: Graph, carries: int, rows: int, length: Dim,
-    reverse: bool, key: int,
+    tangents: Tangents, ys: Any, /, *args: Node, body: Graph, carries: int, rows: int, key: int,
+    **how: Any,
 ) -> tuple[Node | None, ...] | Node | None:  # fmt: skip
-    """The tangents of a scan's results: a scan of the step and its tangent."""
+    """The tangents of a scan's results: a scan of the step and its tangent, run as `how` says."""
     ends = (carries, carries + rows, len(args))
     moving = _Moving(args, tangents, carries)
     step = moving.step(body, ends)
     found = _op_of(ys)(
-        *moving.given(ends), body=step, carries=carries + len(moving.carried), length=length,
-        rows=rows + moving.between(carries, carries + rows), reverse=reverse,
-        key=unused_key(args[0].graph),
+        *moving.given(ends), body=step, carries=carries + len(moving.carried),
+        rows=rows + moving.between(carries, carries + rows), key=unused_key(args[0].graph), **how,
     )  # fmt: skip
     return _picked(found, step, body, ys)
 

@@ -29,6 +29,7 @@ LONG_LOOP = 64
 MOST_LANES = 16
 
 LATE = frozenset(("expm1", "tanh", "sigmoid", "softplus", "erf", "gelu"))
+LATE |= {"uniform32", "uniform32_second", "uniform64", "threefry"}
 """Functions of many steps, each of which waits for the one before."""
 
 Fresh = Callable[[str], str]

@@ -36,7 +36,7 @@ from graphc.ops.spell import (
 from graphc.ops.stack import signature
 from graphc.plan.access import Access, identity, resolve
 from graphc.plan.memory import row_major
-from graphc.plan.tasks import Task
+from graphc.plan.task import Task
 from graphc.types import Dim, product
 
 NAN = Name("nan")

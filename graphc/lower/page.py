@@ -11,7 +11,7 @@ from graphc.kernel import Kernel, Let, Stmt, Tag
 from graphc.lower.values import Typed, Values
 from graphc.plan.access import resolve
 from graphc.plan.plan import Part, Plan
-from graphc.plan.tasks import Task
+from graphc.plan.task import Task
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from graphc.ops.several import results_of
 from graphc.plan.access import resolve
 from graphc.plan.plan import Inner
 from graphc.plan.sizes import Sizes
-from graphc.plan.tasks import Task
+from graphc.plan.task import Task
 from graphc.show import expression
 from graphc.types import product
 

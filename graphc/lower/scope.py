@@ -41,10 +41,14 @@ class Scope:
 def _call_type(scope: Scope, e: Call) -> str:
     if e.function in DTYPES:
         return e.function
-    fixed = {"boolean": "bool", "is_finite": "bool", "outside": "i64"}
-    if e.function in fixed:
-        return fixed[e.function]
+    if e.function in FIXED:
+        return FIXED[e.function]
     return scope.dtype(e.args[1 if e.function == "select" else 0]) if e.args else "i64"
+
+
+FIXED = {"boolean": "bool", "is_finite": "bool", "outside": "i64"}
+FIXED |= {"uniform32": "f32", "uniform32_second": "f32", "uniform64": "f64"}
+"""What primitives give that do not give the type of their first argument."""
 
 
 def _binary_type(scope: Scope, e: Binary) -> str:

@@ -34,7 +34,7 @@ from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
 from graphc.lower.parts import mapped, rebuilt
 from graphc.lower.reductions import TOTALS, is_register, joiner, register_of
 from graphc.lower.sums import Sums
-from graphc.lower.touch import Touch, apart, flat, touches
+from graphc.lower.touch import Touch, flat, touches
 from graphc.plan.align import aligned
 from graphc.plan.products import shared
 
@@ -274,7 +274,10 @@ class _Spreader:
             return
         leaves = any(isinstance(s, Return) for s in flat(stmt.body))
         large = is_large(stmt, self.capacity) and not leaves
-        sums, scalars = self._sums(stmt) if large else None, self._scalars(stmt)
+        sums, scalars = (
+            self.sums.of_loop(stmt, self.capacity) if large else None,
+            self._scalars(stmt),
+        )
         if self.in_order and (sums or scalars):
             sums = None
         if sums is None or any(op not in TOTALS for op in scalars.values()):
@@ -305,26 +308,6 @@ class _Spreader:
                 if name in self.starts:
                     found[name] = "+" if isinstance(line, Add) else joiner(name, line)
         return found
-
-    def _sums(self, stmt: Loop) -> list[str] | None:
-        """The buffers that a loop adds rows up in; None where its turns depend on each other."""
-        if stmt.lo != ZERO:
-            return None
-        by_place: dict[tuple[str, int], list[Touch]] = {}
-        for touch in touches(stmt, self.capacity):
-            place = self.kernel.places.get(touch.buffer)
-            if place is not None and not place.own:
-                by_place.setdefault((place.arena, place.offset), []).append(touch)
-        sums = []
-        for found in by_place.values():
-            if not any(t.writes for t in found):
-                continue
-            factors = {t.factor(stmt.index) for t in found}
-            if factors == {0} and all(t.adds for t in found) and found[0].buffer in self.sums.fills:
-                sums.append(found[0].buffer)
-            elif len(factors) > 1 or factors & {None, 0} or not apart(found, stmt):
-                return None
-        return sums
 
     def _split(self, stmt: Loop, sums: list[str], scalars: Mapping[str, str]) -> None:
         shared = self._bounds_of(stmt)

@@ -8,9 +8,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphc.expr import Name
-from graphc.kernel import Place, Run, Stmt
+from graphc.kernel import Loop, Place, Run, Stmt
+from graphc.lower.edits import ZERO
 from graphc.lower.meeting import Pending, Share
-from graphc.lower.touch import touches
+from graphc.lower.touch import Touch, apart, touches
 
 
 @dataclass
@@ -32,6 +33,26 @@ class Sums:
         assert isinstance(target, Name)
         self.fills[target.text] = stmt
         return True
+
+    def of_loop(self, stmt: Loop, capacity: Mapping[str, int]) -> list[str] | None:
+        """The buffers that a loop adds rows up in; None where its turns depend on each other."""
+        if stmt.lo != ZERO:
+            return None
+        by_place: dict[tuple[str, int], list[Touch]] = {}
+        for touch in touches(stmt, capacity):
+            place = self.places.get(touch.buffer)
+            if place is not None and not place.own:
+                by_place.setdefault((place.arena, place.offset), []).append(touch)
+        sums = []
+        for found in by_place.values():
+            if not any(t.writes for t in found):
+                continue
+            factors = {t.factor(stmt.index) for t in found}
+            if factors == {0} and all(t.adds for t in found) and found[0].buffer in self.fills:
+                sums.append(found[0].buffer)
+            elif len(factors) > 1 or factors & {None, 0} or not apart(found, stmt):
+                return None
+        return sums
 
     def cleared_for(self, stmt: Stmt, but: Container[str] = ()) -> list[Run]:
         """The lines that clear what a statement touches, which are to be written now."""

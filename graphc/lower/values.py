@@ -15,7 +15,7 @@ from graphc.ops.spell import Along, Each, Extent, Fold, Gather, View
 from graphc.plan.access import Access, identity, resolve
 from graphc.plan.memory import Slot, long_strides
 from graphc.plan.sizes import Sizes
-from graphc.plan.tasks import Task, broadcast_index, counted, gather_reads
+from graphc.plan.task import Task, broadcast_index, counted, gather_reads
 from graphc.types import Dim, Size, Type
 
 LETTERS = ("i", "j", "k", "l", "m", "n", "p", "q", *(f"i{d}" for d in range(8, 64)))

@@ -32,6 +32,7 @@ from graphc.ops import pieces as _pieces
 from graphc.ops import pool as _pool
 from graphc.ops import putting as _putting
 from graphc.ops import quantiles as _quantiles
+from graphc.ops import random as _random
 from graphc.ops import reduce as _reduce
 from graphc.ops import repeating as _repeating
 from graphc.ops import resize as _resize
@@ -44,6 +45,7 @@ from graphc.ops import special as _special
 from graphc.ops import straight as _straight
 from graphc.ops import systems as _systems
 from graphc.ops import tensors as _tensors
+from graphc.ops import training as _training
 from graphc.ops.activations import *
 from graphc.ops.adaptive import *
 from graphc.ops.arith import *
@@ -72,6 +74,7 @@ from graphc.ops.pieces import *
 from graphc.ops.pool import *
 from graphc.ops.putting import *
 from graphc.ops.quantiles import *
+from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.repeating import *
 from graphc.ops.resize import *
@@ -84,6 +87,7 @@ from graphc.ops.special import *
 from graphc.ops.straight import *
 from graphc.ops.systems import *
 from graphc.ops.tensors import *
+from graphc.ops.training import *
 
 __all__: list[str] = []
 __all__ += _activations.__all__
@@ -114,6 +118,7 @@ __all__ += _pieces.__all__
 __all__ += _pool.__all__
 __all__ += _putting.__all__
 __all__ += _quantiles.__all__
+__all__ += _random.__all__
 __all__ += _reduce.__all__
 __all__ += _repeating.__all__
 __all__ += _resize.__all__
@@ -126,3 +131,4 @@ __all__ += _special.__all__
 __all__ += _straight.__all__
 __all__ += _systems.__all__
 __all__ += _tensors.__all__
+__all__ += _training.__all__

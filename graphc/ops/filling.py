@@ -6,6 +6,7 @@ something reads it, so none is a constant of the module.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -14,7 +15,7 @@ from graphc.graph import Graph, Node, graph_of, public
 from graphc.ops.arith import astype, divide, equal, greater_equal, multiply, power, where
 from graphc.ops.axes import axis_of
 from graphc.ops.layout import broadcast_to, extent, iota, move_axis
-from graphc.types import Dim, Size, as_dim, as_shape, dtype_name
+from graphc.types import FLOATS, Dim, Size, as_dim, as_shape, dtype_name, promote
 
 __all__ = [
     "arange",
@@ -184,9 +185,8 @@ def linspace(
     `axis`. Raises UsageError where neither bounds nor `like` tell the graph.
     """
     graph = _home(like, start, stop)
-    low, high = graph.lift((start, stop))
-    count = as_dim(num)
-    low, high = _floats(graph, low, start), _floats(graph, high, stop)
+    count, work = as_dim(num), _working(graph, (start, stop), dtype)
+    low, high = (_bound(graph, v, work) for v in (start, stop))
     span = high - low
     counts = iota(low, (count, *(1,) * span.ndim), (0,))
     gaps = count - 1 if endpoint else count
@@ -198,11 +198,19 @@ def linspace(
     return found if dtype is None else astype(found, dtype)
 
 
-def _floats(graph: Graph, bound: Node, given: Any) -> Node:
-    """A bound in a float type: the graph's for a number."""
+def _working(graph: Graph, bounds: Sequence[Any], dtype: Any) -> str:
+    """The float type to compute in: of the bounds and the result, the graph's for mere numbers."""
+    strong = [dtype_name(v.dtype) for v in bounds if hasattr(v, "dtype")]
+    wanted = [] if dtype is None else [dtype_name(dtype)]
+    floats = [d for d in (*strong, *wanted) if d in FLOATS]
+    return promote(*floats) if floats else graph.dtype if graph.dtype in FLOATS else "f64"
+
+
+def _bound(graph: Graph, given: Any, dtype: str) -> Node:
+    """A bound in the type to compute in; a number does not pass through another."""
     if isinstance(given, (int, float)) and not hasattr(given, "dtype"):
-        return astype(bound, graph.dtype if graph.dtype in ("f32", "f64") else "f64")
-    return bound if bound.type.is_float else astype(bound, "f64")
+        return graph.constant(given, dtype)
+    return astype(graph.lift((given,))[0], dtype)
 
 
 def _size(graph: Graph, count: Dim) -> Any:
@@ -226,6 +234,7 @@ def logspace(
     like: Any = None,
 ) -> Node:
     """base**linspace(start, stop, num): `num` numbers at equal ratios."""
-    exponents = linspace(start, stop, num, endpoint=endpoint, axis=axis, like=like)
+    name = None if dtype is None or dtype_name(dtype) not in FLOATS else dtype
+    exponents = linspace(start, stop, num, endpoint=endpoint, dtype=name, axis=axis, like=like)
     found = power(base, exponents)
     return found if dtype is None else astype(found, dtype)

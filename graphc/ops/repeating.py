@@ -181,7 +181,7 @@ def roll(x: Node, shift: Any, axis: Any = None) -> Node:
     if axis is None:
         return reshape(roll(ravel(stage(x)), shift, 0), x.shape)
     axes = tuple(axis_of(a, stage(x).ndim, x.shape) for a in (axis if _several(axis) else (axis,)))
-    shifts = tuple(map(_shift, shift if _several(shift) else (shift,)))
+    shifts = tuple(_integer(s, "a shift") for s in (shift if _several(shift) else (shift,)))
     shifts, axes = _matched(shifts, axes)
     total = {a: sum(s for s, b in zip(shifts, axes, strict=True) if a == b) for a in axes}
     moved = {a: _wrapped(s, x.shape[a]) for a, s in total.items() if _wrapped(s, x.shape[a])}
@@ -201,11 +201,11 @@ def _matched(shifts: Ints, axes: Ints) -> tuple[Ints, Ints]:
     return (shifts * count)[:count], (axes * count)[:count]
 
 
-def _shift(value: Any) -> int:
+def _integer(value: Any, what: str) -> int:
     try:
         return whole(value)
     except (TypeError, UsageError):
-        raise UsageError("a shift is an integer, known before data comes") from None
+        raise UsageError(f"{what} is an integer, known before data comes") from None
 
 
 def _wrapped(shift: int, n: Dim) -> int:
@@ -215,6 +215,8 @@ def _wrapped(shift: int, n: Dim) -> int:
 
 
 # Arrays in parts
+
+COUNT = "the number of parts"
 
 
 def _cut(x: Node, axis: int, bounds: Sequence[Dim]) -> list[Node]:
@@ -243,7 +245,10 @@ def split(x: Node, sections: Any, axis: int = 0) -> list[Node]:
     """
     axis = axis_of(axis, stage(x).ndim, x.shape)
     if not _several(sections):
-        count, n = whole(sections), _literal(x, axis, "it has no equal parts; cut it at indices")
+        count, n = (
+            _integer(sections, COUNT),
+            _literal(x, axis, "it has no equal parts; cut it at indices"),
+        )
         if count < 1 or n % count:
             raise ShapeError(
                 f"axis {axis} of {shape_text(x.shape)} has no {count} equal parts",
@@ -257,8 +262,8 @@ def array_split(x: Node, sections: Any, axis: int = 0) -> list[Node]:
     """As `split`, but parts may differ by one element, larger ones first, as NumPy has it."""
     axis = axis_of(axis, stage(x).ndim, x.shape)
     if _several(sections):
-        return _cut_at(x, [whole(at) for at in sections], axis)
-    n, count = _literal(x, axis, "cut it at indices"), whole(sections)
+        return _cut_at(x, [_integer(at, "a place to cut at") for at in sections], axis)
+    n, count = _literal(x, axis, "cut it at indices"), _integer(sections, COUNT)
     if count < 1:
         raise ShapeError(f"{count} parts are less than one")
     sizes = [n // count + (k < n % count) for k in range(count)]
@@ -278,7 +283,7 @@ def chunk(x: Node, chunks: int, axis: int = 0) -> list[Node]:
     """
     axis = axis_of(axis, stage(x).ndim, x.shape)
     n = _literal(x, axis, "cut it at indices")
-    size = max(-(-n // max(whole(chunks), 1)), 1)
+    size = max(-(-n // max(_integer(chunks, COUNT), 1)), 1)
     return _cut(x, axis, [*range(0, n, size), n] if n else [0, 0])
 
 

@@ -38,12 +38,14 @@ class Each:
     through it.
     `indices`: expr is called as expr(*operands, at=indices, **attrs), with the loop's index along
     each axis.
+    `work`: about how many operations it is, where it is far more than one.
     """
 
     expr: Callable[..., Any]
     operands: Callable[[tuple[Type, ...], Type], tuple[str, ...]]
     linear: bool = False
     indices: bool = False
+    work: int = 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from graphc.plan.access import resolve
 from graphc.plan.memory import nbytes
 from graphc.plan.plan import Part, Plan
 from graphc.plan.sizes import Sizes
-from graphc.plan.tasks import Task, counted
+from graphc.plan.task import Task, counted
 
 SWEEPS = ("forward", "backward", "update")
 
@@ -100,7 +100,7 @@ def _multiplied(node: Node, sizes: Sizes) -> int:
 
 
 COUNTS: dict[type, Callable[[Node, Sizes], int]] = {
-    Each: _size,
+    Each: lambda node, sizes: _size(node, sizes) * node.op.spell.work,
     Fold: lambda node, sizes: _size(node.args[0], sizes),
     Scatter: lambda node, sizes: _size(node.args[0], sizes),
     Overlap: lambda node, sizes: _size(node.args[0], sizes),

@@ -18,7 +18,7 @@ from graphc.plan.fuse import Leaf, Loop, Nest, number, walk
 from graphc.plan.memory import FOREVER, nbytes, readers_of
 from graphc.plan.products import Choice, packing, room
 from graphc.plan.sizes import Sizes
-from graphc.plan.tasks import Task
+from graphc.plan.task import Task
 
 GRAIN = 12
 """A block has a multiple of so many rows: whole tiles, and what threads share rows by."""

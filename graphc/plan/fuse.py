@@ -15,7 +15,8 @@ from itertools import pairwise, takewhile
 
 from graphc.graph import Node
 from graphc.plan.access import Access
-from graphc.plan.tasks import Task, Tasks
+from graphc.plan.task import Task
+from graphc.plan.tasks import Tasks
 from graphc.types import Dim, Size
 
 

@@ -21,7 +21,8 @@ from graphc.rules.replay import Walk, replay
 from graphc.show import expression
 
 if TYPE_CHECKING:
-    from graphc.plan.tasks import Task, Tasks
+    from graphc.plan.task import Task
+    from graphc.plan.tasks import Tasks
 
 BYTE, OPERATION = 6, 10
 """What moving a byte to or from memory takes, and one operation on one element (about 10 ps)."""

@@ -21,7 +21,7 @@ from graphc.plan.access import resolve, unchecked
 from graphc.plan.align import HEADER, aligned
 from graphc.plan.fuse import Nest, Path, shared
 from graphc.plan.sizes import Sizes
-from graphc.plan.tasks import Task
+from graphc.plan.task import Task
 from graphc.types import Dim
 
 FOREVER = 1 << 60

@@ -12,7 +12,7 @@ from graphc.plan.fuse import Block, Loop
 from graphc.plan.memory import Slot
 from graphc.plan.plan import Part, Plan
 from graphc.plan.products import choose
-from graphc.plan.tasks import Task
+from graphc.plan.task import Task
 from graphc.show import expression
 
 

@@ -22,7 +22,7 @@ from graphc.kernel import Tag
 from graphc.plan.cost import SWEEPS, Cost, Work, cost, together
 from graphc.plan.plan import Part, Plan
 from graphc.plan.sizes import Sizes
-from graphc.plan.tasks import Task
+from graphc.plan.task import Task
 from graphc.runtime.limits import Limits, limits
 
 if TYPE_CHECKING:

@@ -160,10 +160,11 @@ def check_errors(outcome: Outcome, row: Row, way: Way) -> None:
     """Every error input has to raise an error of graphc's own."""
     for sample in faults(OPERATORS[outcome.name]):
         outcome.errors += 1
-        if why := foreign(sample) or declared(outcome.name, "error", sample):
+        taken = accepted(row, sample, way)
+        if taken and (why := foreign(sample) or declared(outcome.name, "error", sample)):
             outcome.not_errors[why] += 1
-        elif why := accepted(row, sample, way):
-            outcome.silent[str(sample)] = why
+        elif taken:
+            outcome.silent[str(sample)] = taken
 
 
 def accepted(row: Row, sample: Sample, way: Way) -> str:

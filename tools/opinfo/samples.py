@@ -110,7 +110,8 @@ def wants_gradient(tensor: Tensor) -> bool:
 
 def expected(op: Any, sample: Sample, theirs: Callable[[Any], Any] | None) -> Expected:
     """PyTorch's values, and its gradients for random cotangents."""
-    found = op(*sample.args, **sample.kwargs)
+    args, kwargs = tree_map(untouched, (sample.args, sample.kwargs))
+    found = op(*args, **kwargs)
     found = theirs(found) if theirs else found
     results = [torch.as_tensor(r) for r in tree_leaves(found) if r is not None]
     wrt = [t for t in sample.tensors() if wants_gradient(t)]
@@ -123,6 +124,11 @@ def expected(op: Any, sample: Sample, theirs: Callable[[Any], Any] | None) -> Ex
         want.cotangents = [as_array(drawn[id(r)]) if id(r) in drawn else None for r in results]
         want.slopes = [filled(t, g) for t, g in zip(wrt, slopes, strict=True)]
     return want
+
+
+def untouched(value: Any) -> Any:
+    """A copy of what PyTorch may write to, as it does to running statistics."""
+    return value.clone() if isinstance(value, Tensor) and not value.requires_grad else value
 
 
 def filled(tensor: Tensor, slope: Tensor | None) -> Array:

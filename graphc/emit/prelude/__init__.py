@@ -119,6 +119,7 @@ from .products import (
     gemm,
 )
 from .puts import put_extreme, put_product, put_set
+from .random import threefry, uniform32, uniform32_second, uniform64
 from .registers import (
     all_lanes,
     any_lanes,
@@ -351,6 +352,7 @@ __all__ = [
     "tan",
     "tanh",
     "tape",
+    "threefry",
     "tick",
     "tick_with",
     "to_bool",
@@ -371,5 +373,8 @@ __all__ = [
     "u16",
     "u32",
     "u64",
+    "uniform32",
+    "uniform32_second",
+    "uniform64",
     "zeta",
 ]

@@ -13,6 +13,7 @@ from numba import njit, types
 from numba.core.cgutils import alloca_once_value, get_or_insert_function
 from numba.extending import intrinsic
 
+from .alone import alone
 from .factors import NAN
 from .jit import FLAGS, JIT_OFF, PLAIN, Builder, Plain, Rule, Type, Value, typed
 from .products import BLAS
@@ -52,7 +53,8 @@ def _call(b: Builder, name: str, words: list[str], values: tuple[Value, ...]) ->
         places.append(value if value.type.is_pointer else alloca_once_value(b, value))
     kind = ir.FunctionType(ir.VoidType(), [place.type for place in places])
     symbol = f"scipy_{'s' if element == floats[0] else 'd'}{name}_64_"
-    b.call(get_or_insert_function(b.module, kind, symbol), places)
+    with alone(b):
+        b.call(get_or_insert_function(b.module, kind, symbol), places)
     return b.load(info)
 
 
@@ -65,14 +67,16 @@ orglq = lapack("orglq", "m n k a lda tau work lwork info")
 gesdd = lapack("gesdd", "job m n a lda s u ldu v ldv work lwork iwork info")
 
 
-@intrinsic
-def room_of(typing: Any, scratch: Type, offset: Type, like: Type) -> Rule:
+def _room_of(typing: Any, scratch: Type, offset: Type, like: Type) -> Rule:
     """room_of(scratch, offset, like): elements of the type of `like` from a byte offset on."""
 
     def build(b: Builder, scratch: Value, offset: Value, like: Value) -> Value:
         return b.bitcast(b.gep(scratch, [offset], inbounds=True), like.type)
 
     return typed(like(scratch, types.int64, like), build)
+
+
+room_of: Plain = intrinsic(_room_of)
 
 
 @njit(**FLAGS)

@@ -152,11 +152,13 @@ def rank(
     if numbers and (rtol is None or atol is None):
         return m.matrix_rank(x, atol, rtol=rtol)
     found = m.svdvals(x)
-    largest = m.max(found, axis=-1) if found.shape[-1] else 0.0
+    if not found.shape[-1]:
+        return m.count_nonzero(found, axis=-1)
     usual = 0.0 if atol is not None else max(x.shape[-2:]) * 2.220446049250313e-16
-    bound = m.maximum((usual if rtol is None else rtol) * largest, 0.0 if atol is None else atol)
-    bound = m.expand_dims(bound, -1) if isinstance(bound, gr.Node) else bound
-    return m.count_nonzero(found > bound, axis=-1)
+    bound = m.maximum(
+        (usual if rtol is None else rtol) * m.max(found, axis=-1), 0.0 if atol is None else atol
+    )
+    return m.count_nonzero(found > m.expand_dims(bound, -1), axis=-1)
 
 
 def cross(m: Functions, a: Any, b: Any, dim: int = -1) -> Any:

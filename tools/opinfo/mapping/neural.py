@@ -17,7 +17,7 @@ def prelu(m: Functions, x: Any, weight: Any) -> Any:
 def safe_softmax(m: Functions, x: Any, dim: int, dtype: Any = None) -> Any:
     """A softmax that is 0 where nothing is left."""
     nothing = m.all(m.equal(x, -float("inf")), axis=dim, keepdims=True)
-    return m.where(nothing, 0.0, m.softmax(x, dim))
+    return m.where(nothing, 0.0, m.softmax(m.where(nothing, 0.0, x), dim))
 
 
 def gated(m: Functions, x: Any, lower: float = 1 / 8, upper: float = 1 / 3, **_: Any) -> Any:

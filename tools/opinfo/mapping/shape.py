@@ -44,11 +44,11 @@ def turned(m: Functions, x: Any) -> Any:
 
 
 def rolled(m: Functions, x: Any, shifts: Any, dims: Any = None) -> Any:
-    """Elements moved round; of scalars there is nothing to move."""
+    """Elements moved round."""
     given = tuple(dims) if isinstance(dims, (list, tuple)) else dims
     given = None if given == () else given
     shifts = tuple(shifts) if isinstance(shifts, (list, tuple)) else shifts
-    return m.roll(x, shifts, axis=given) if x.ndim else x
+    return m.roll(x, shifts, axis=given)
 
 
 def tiled(m: Functions, x: Any, *counts: Any) -> Any:
@@ -235,8 +235,8 @@ def exactly(call: Any) -> Any:
     """The same of ends in full precision, as PyTorch computes with them."""
 
     def wrapped(m: Functions, start: Any, end: Any, *args: Any, **kwargs: Any) -> Any:
-        ends = m.graph.lift((start, end))
-        return call(m, *(m.astype(v, "float64") for v in ends), *args, **kwargs)
+        numbers = (m.graph.constant(v) if isinstance(v, float | int) else v for v in (start, end))
+        return call(m, *(m.astype(v, "float64") for v in numbers), *args, **kwargs)
 
     return wrapped
 
