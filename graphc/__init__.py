@@ -8,6 +8,7 @@ from typing import Any as _Any
 
 from graphc import init as init
 from graphc import linalg as linalg
+from graphc import random as random
 from graphc.batching import vmap as vmap
 from graphc.compile import compile as compile
 from graphc.define import constant as constant
@@ -16,6 +17,9 @@ from graphc.define import input as input
 from graphc.define import param as param
 from graphc.define import scope as scope
 from graphc.define import state as state
+from graphc.dropout import alpha_dropout as alpha_dropout
+from graphc.dropout import dropout as dropout
+from graphc.dropout import dropout2d as dropout2d
 from graphc.errors import GraphcError as GraphcError
 from graphc.exchange import from_networkx as from_networkx
 from graphc.forward import jvp as jvp

@@ -22,6 +22,7 @@ from graphc.grad import backward
 from graphc.graph import Graph, Node
 from graphc.joint import Joint
 from graphc.order import Compiled, Order
+from graphc.keys import counting
 from graphc.recipe import Recipe, program
 from graphc.runtime.arena import State
 from graphc.runtime.program import Program
@@ -54,7 +55,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
     from graphc.rules.passes import expand, group, share, simplify, stabilise, take
 
     wanted: list[tuple[str, Pass]] = [
-        ("take", take),
+        ("take", lambda joint: take(joint, order.training)),
         ("group", group),
         ("stabilise", stabilise),
         ("blocks", lambda joint: in_blocks(joint, order.keep)),
@@ -62,10 +63,10 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
             "differentiate",
             lambda joint: differentiate(joint, order.disconnected) if joint.wrt else joint,
         ),
-        ("update", order.updates or (lambda joint: joint)),
+        ("update", lambda joint: counting(order.updates(joint) if order.updates else joint)),
         ("simplify", simplify),
         ("write_down", write_down),
-        ("expand", expand),
+        ("expand", lambda joint: expand(joint, order.training)),
         ("share", share),
         ("narrow", narrow),
         ("keep", lambda joint: keep(joint, order.keep)),
@@ -114,12 +115,14 @@ def compile(
     threads: int | None = None,
     deterministic: bool = False,
     keep: str | int = "all",
+    training: bool = False,
 ) -> Program:
     """A program that computes stages of a graph, with `wrt` also the gradients of the first (a
     scalar).
 
     One stage in, one value out; a list in, a list out; of a Graph its outputs. `seed` draws the
-    params' initial values unless `state` brings them. How it is compiled, see Note [Options].
+    params' initial values, and what gr.random draws, unless `state` brings them. How it is
+    compiled, see Note [Options].
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(outputs, Graph):
@@ -138,6 +141,7 @@ def compile(
         threads=threads,
         in_order=deterministic,
         keep=keep,
+        training=training,
     )
     joint = Joint(graph, tuple(nodes), tuple(targets))
     shape = Shape(_names(nodes, "output"), _names(targets, "input"), single)
@@ -228,6 +232,7 @@ def prepared(
 # threads        how many share the work of large kernels: one for each core, unless told here, by
 #                GRAPHC_NUM_THREADS or by OMP_NUM_THREADS
 # deterministic  nothing is added up over threads: the same results for every number of them
+# training       dropout drops, and gr.when_training chooses, as in a training step
 #
 # Note [What is imported late]
 #

@@ -109,6 +109,16 @@ def constant(value: float) -> Init:
     return Init("constant", (value,))
 
 
+def seed() -> Init:
+    """What random numbers begin with: the seed that a program is compiled with."""
+    return Init("seed")
+
+
+def calls() -> Init:
+    """The number of calls that have drawn random numbers: none."""
+    return Init("calls")
+
+
 def array(values: Any) -> Init:
     """These very values; raises ShapeError when they are not a regular array of numbers."""
     try:

@@ -19,6 +19,7 @@ from graphc.emit.module import Emitted, Form, emit
 from graphc.emit.text import exports, prelude
 from graphc.graph import INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
+from graphc.keys import only_counts
 from graphc.ops.pieces import slice_needs
 from graphc.plan import table
 from graphc.plan.make import Options, Wish, make, saved
@@ -72,17 +73,20 @@ def _options(order: Order) -> Options:
 
 
 def wishes(joint: Joint, shape: Shape) -> tuple[Wish, ...]:
-    """The kernels of a program: a step; or both sweeps, together and apart; or one sweep."""
+    """The kernels of a program: a step; or both sweeps, together and apart; or one sweep.
+
+    What draws counts its calls: a forward sweep does, and the backward sweep is of the same call.
+    """
     outputs = tuple(zip(shape.outputs, joint.outputs, strict=True))
-    if joint.updates:
+    if not only_counts(joint):
         return (Wish("step", outputs, updates=True),)
     if not joint.gradients:
-        return (Wish("forward", outputs),)
+        return (Wish("forward", outputs, updates=True),)
     gradients = tuple(zip(shape.gradients, joint.gradients.values(), strict=True))
     tape = saved(joint)
     return (
-        Wish("forward_backward", outputs + gradients),
-        Wish("forward", outputs, kept=tape),
+        Wish("forward_backward", outputs + gradients, updates=True),
+        Wish("forward", outputs, kept=tape, updates=True),
         Wish("backward", gradients, given=tape),
     )
 

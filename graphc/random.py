@@ -8,24 +8,19 @@
 What is drawn depends on the seed, the number of the call, the draw and the element alone: it is the
 same on any number of threads and with the JIT off, and no change of the seed compiles. Seed and
 number of calls are state, "random.seed" and "random.calls", which a step saves and loads. A draw is
-a constant to gradients; what scales and shifts it has them. Notes: [Keys in loops], [Streams].
+a constant to gradients; what scales and shifts it has them. Note: [Keys in loops].
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from graphc.define import CURRENT
-from graphc.draft import Draft
-from graphc.errors import DTypeError, ShapeError, UsageError
-from graphc.graph import STATE, Graph, Node, graph_of
-from graphc.init import Init
-from graphc.joint import Joint
+from graphc.errors import ShapeError, UsageError
+from graphc.graph import Graph, Node
+from graphc.keys import STEP, Draw, drawn, graph_for, key_for
 from graphc.node import telling
 from graphc.ops import (
     abs,
@@ -35,7 +30,6 @@ from graphc.ops import (
     clip,
     copysign,
     cos,
-    erf,
     erfinv,
     expand_dims,
     less,
@@ -52,7 +46,7 @@ from graphc.ops import random as drawing
 from graphc.ops.axes import axis_of, stage
 from graphc.ops.layout import move_axis
 from graphc.ops.linalg import cholesky
-from graphc.types import Dim, as_dim, as_shape, broadcast, dtype_name, floating, promote
+from graphc.types import as_dim, as_shape, dtype_name, floating, promote, shape_text
 
 __all__ = [
     "bernoulli",
@@ -71,144 +65,6 @@ __all__ = [
     "uniform",
 ]
 
-SEED, CALLS = Init("seed"), Init("calls")
-"""What the two states begin with; they are known by it."""
-
-
-# Keys
-
-
-class Draw(NamedTuple):
-    """What a draw needs: its key, a stage of the graph that it is drawn in; its shape; its type."""
-
-    key: Node
-    shape: tuple[Dim, ...]
-    dtype: str
-
-    def unit(self) -> Node:
-        """From 0 to below 1."""
-        return drawing.unit(self.key, self.shape, self.dtype)
-
-    def positive(self) -> Node:
-        """The same without 0, in whose place stands the half of the least step."""
-        return maximum(self.unit(), STEP[self.dtype] / 2)
-
-    def signed(self) -> Node:
-        """Between -1 and 1, without these and 0: odd multiples of half a step, each exact."""
-        return self.unit() * 2 - (1 - STEP[self.dtype])
-
-
-STEP = {"f32": 2.0**-24, "f64": 2.0**-53}
-
-
-def drawn(
-    given: Sequence[Any], shape: Any = None, dtype: Any = None, graph: Any = None, key: Any = None
-) -> Draw:
-    """A draw of a float type that `given` broadcast into, of their shape unless told."""
-    where = _graph(given, graph, key)
-    own = broadcast(*(g.shape if isinstance(g, Node) else np.shape(g) for g in given))
-    wanted = own if shape is None else as_shape(shape)
-    if broadcast(own, wanted) != wanted:
-        raise ShapeError(f"what is given has shape {own}, which does not broadcast to {wanted}")
-    return Draw(_key(where, key), wanted, _float(given, dtype, where))
-
-
-def _graph(given: Sequence[Any], graph: Any, key: Any) -> Graph:
-    """The graph to draw in: the one told, that of a stage among the arguments, the one being built;
-    raises UsageError where there is none.
-    """
-    if isinstance(graph, Graph):
-        return graph
-    nodes = [v for v in (key, *given) if isinstance(v, Node)]
-    found = graph_of(*nodes) if nodes else CURRENT.get()
-    if found is None:
-        raise UsageError(
-            "nothing tells the graph to draw in, since no argument is a stage and no function under "
-            "@gr.graph is being run",
-            hint="graph=g",
-        )
-    return found
-
-
-def _float(given: Sequence[Any], dtype: Any, graph: Graph) -> str:
-    """The type told, that of the stages given, or the graph's; raises DTypeError for no float."""
-    known = [v.dtype for v in given if isinstance(v, Node)]
-    if dtype is None:
-        return floating(promote(*known)) if known else floating(graph.dtype)
-    if (name := dtype_name(dtype)) not in STEP:
-        raise DTypeError(f"what is drawn is f32 or f64, not {name}")
-    return name
-
-
-def _key(graph: Graph, key: Any) -> Node:
-    """The key of a draw as a stage of the graph: the one given, or a new one."""
-    if key is None:
-        return _next_key(graph)
-    if not isinstance(key, Node) or key.dtype != "i64" or key.shape:
-        told = key.type if isinstance(key, Node) else type(key).__name__
-        raise DTypeError(
-            f"a key is one i64, not {told}", hint="keys = gr.random.bits((n,)); keys[0]"
-        )
-    return graph.node(graph.own(key))
-
-
-def _next_key(graph: Graph) -> Node:
-    """The key of one more draw of this graph; Note [Streams]."""
-    root = _root(graph)
-    call = _call_key(root)
-    number = root.constant(np.int64(len(root.readers(call))))
-    return graph.own(root.add(drawing.THREEFRY, (call, number)).hinted("key"))
-
-
-def _root(graph: Graph) -> Graph:
-    """The graph that keeps the state; raises UsageError within what is run many times."""
-    while isinstance(graph, Draft):
-        graph = graph.below
-    if graph.below is not None:
-        raise UsageError(
-            "a draw inside of a loop or a branch would give the same numbers at each step",
-            hint="draw keys = gr.random.bits((steps,)) before it, go along them as xs, and draw "
-            "with key=key inside; or draw the numbers themselves before it",
-        )
-    return graph
-
-
-def _call_key(root: Graph) -> Node:
-    """The key of a call, of the two states, which the first draw declares."""
-    known = (n for n in root.leaves(STATE) if n.attrs["init"] == SEED)
-    seed = next(known, None)
-    if seed is not None:
-        return next(r for r in root.readers(seed) if r.op is drawing.THREEFRY)
-    scope = _free(root, "random")
-    with root.scope(""):
-        seed = root.state(f"{scope}.seed", (), "int64", init=SEED)
-        calls = root.state(f"{scope}.calls", (), "int64", init=CALLS)
-    return root.add(drawing.THREEFRY, (seed, calls)).hinted("key")
-
-
-def _free(graph: Graph, wanted: str) -> str:
-    """A scope that no name of the user's is in."""
-    name, count = wanted, 1
-    while any(f"{name}.{each}" in graph for each in ("seed", "calls")):
-        count += 1
-        name = f"{wanted}{count}"
-    return name
-
-
-def counting(joint: Joint) -> Joint:
-    """The joint that also counts its calls, where it draws with the key of a call."""
-    needed = joint.graph.order(*joint.roots)
-    calls = [n for n in needed if n.op is STATE and n.attrs["init"] == CALLS]
-    fresh = [n for n in calls if n not in joint.updates]
-    with joint.graph.told((), None):
-        counted = {n: n + 1 for n in fresh}
-    return replace(joint, updates={**joint.updates, **counted})
-
-
-def only_counts(joint: Joint) -> bool:
-    """Whether nothing of its state changes but the number of calls."""
-    return all(state.attrs["init"] == CALLS for state in joint.updates)
-
 
 # Bits and keys
 
@@ -224,7 +80,7 @@ def bits(shape: Any = (), *, graph: Graph | None = None, key: Any = None) -> Nod
 
 
 def _bits(shape: Any, graph: Graph | None, key: Any) -> Node:
-    return drawing.bits(_key(_graph((), graph, key), key), as_shape(shape))
+    return drawing.bits(key_for(graph_for((), graph, key), key), as_shape(shape))
 
 
 @telling
@@ -233,7 +89,7 @@ def fold(key: Node, number: Any) -> Node:
 
     Use a key either to draw with, or to fold numbers into. Raises DTypeError for no key.
     """
-    return drawing.fold(_key(_graph((), None, stage(key)), key), number)
+    return drawing.fold(key_for(graph_for((), None, stage(key)), key), number)
 
 
 # Numbers
@@ -311,12 +167,13 @@ def multivariate_normal(
     `mean` (n,), `cov` (n, n); the result is (*shape, n). Gradients go to both. Raises ShapeError,
     DTypeError, UsageError.
     """
-    where = _graph((mean, cov), graph, key)
+    where = graph_for((mean, cov), graph, key)
     mean, cov = where.lift((mean, cov))
     if cov.shape != (*mean.shape, *mean.shape) or mean.ndim != 1:
-        raise ShapeError(f"a mean of shape {mean.shape} does not fit covariances of {cov.shape}")
+        told = f"{shape_text(mean.shape)} does not fit covariances of {shape_text(cov.shape)}"
+        raise ShapeError(f"a mean of shape {told}")
     dtype = floating(promote(mean.dtype, cov.dtype))
-    z = _standard(Draw(_key(where, key), (*as_shape(shape), *mean.shape), dtype))
+    z = _standard(Draw(key_for(where, key), (*as_shape(shape), *mean.shape), dtype))
     return mean + squeeze(matmul(cholesky(cov), expand_dims(z, -1)), -1)
 
 
@@ -422,7 +279,7 @@ def permutation(
     if not isinstance(x, Node):
         return argsort(_bits(as_dim(x), graph, key))
     axis = axis_of(axis, x.ndim, x.shape)
-    order = argsort(_bits(x.shape[axis], _graph((x,), graph, key), key))
+    order = argsort(_bits(x.shape[axis], graph_for((x,), graph, key), key))
     return take(x, order, axis=axis)
 
 
@@ -439,9 +296,3 @@ def permutation(
 #     last, path = gr.scan(walk, start, keys)
 #
 # Under vmap a draw gives every example the same numbers, and with keys as an argument each its own.
-
-# Note [Streams]
-#
-# Draws are numbered in the order in which they are written: the key of a call has as many readers
-# as there are draws. The number is a constant of the graph, which no pass changes, so adding a
-# stage that draws nothing changes no number, nor does a rewrite.

@@ -49,6 +49,8 @@ def program(recipe: Recipe, state: State | None = None, seed: int | None = 0) ->
     state = state or State({**leaves_of(graph), **face.states}, seed)
     door = Door(recipe.declared, list(face.read), state, face.needs, recipe.sliced)
     found = Program(recipe.shape, door, state, _Maker(recipe, state), face.main)
+    if any(init.kind == "calls" for _, init in face.states.values()):
+        found.shortcut.lock = threading.RLock()  # every call is to draw other numbers
     if order.debug:
         from graphc.runtime.finite import Guard
 

@@ -24,7 +24,7 @@ FLOORS = (
      "handbuilt", "said", "exchange", "define", "draft"),
     ("ops", "linalg", "interpret"),                                                            # F2
     ("grad", "substitute", "forward", "batching", "gate", "hooks", "jacobian",    # F3
-     "flow"),
+     "flow", "keys", "random", "dropout"),
     ("trace", "check", "rules"),                                                     # F4
     ("plan",),                                                                       # F5
     ("kernel", "lower"),                                                             # F6

@@ -316,6 +316,16 @@ def header(plan: Plan, lines: bool, body: str) -> str:
 TOLD = {
     "gemm": "(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.",
     "multiply": "(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc, ...): as BLAS' gemm.",
+    "cholesky": "(n, A, L): A = L L^T.",
+    "lu": "(n, A, y, pivots): A = L U P; L and U, whose diagonal is ones, share y.",
+    "lu_solve": "(n, k, transposed, y, pivots, b, x): A x = b, or A^T x = b.",
+    "triangular_solve": "(n, k, lower, transposed, unit, T, b, x): T x = b, or T^T x = b.",
+    "qr": "(m, n, full, A, q, r, scratch): A = q r.",
+    "eigh": "(n, A, w, v, scratch): A = v diag(w) v^T.",
+    "eigvalsh": "(n, A, w, scratch): w as eigh gives it.",
+    "svd": "(m, n, full, A, u, s, v, scratch): A = u diag(s) v.",
+    "svdvals": "(m, n, A, s, scratch): s as svd gives it.",
+    "expm": "(n, A, y, scratch): y = exp(A) of a matrix.",
     "barrier": "(team, me): all threads arrive before any goes on.",
     "tick": "(ticks, slot) adds the time since the last tick to a slot.",
 }

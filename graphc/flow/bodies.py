@@ -26,10 +26,10 @@ from graphc.types import Type
 class Body:
     """A graph under construction inside `outer`; `captures` are the stages that it reads there."""
 
-    def __init__(self, outer: Graph, title: str) -> None:
+    def __init__(self, outer: Graph, title: str, graph: Graph | None = None) -> None:
         self.outer = outer
-        self.graph = Graph(title, dtype=outer.dtype)
-        self.graph.below = outer
+        self.graph = Graph(title, dtype=outer.dtype) if graph is None else graph
+        self.graph.below = None if self.graph is outer else outer
 
     def inputs(self, names: Sequence[str], types: Sequence[Type]) -> list[Node]:
         """New inputs, called by names that are free."""

@@ -1,28 +1,28 @@
 """`scan`: a step that is run again and again, each time on what the last one left and on the next
 row of its inputs; and its gradient, a scan in the other direction.
 
-The step is a graph among the stage's attributes. Notes: [Tape], [Wider].
+The step is a graph among the stage's attributes; the gradient is in graphc.flow.backward.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import ShapeError, UsageError
-from graphc.flow.bodies import Body, begun, carried, copied, graph_for, pulled_back
+from graphc.flow.backward import Backward
+from graphc.flow.bodies import Body, begun, carried, graph_for
 from graphc.flow.checkpoint import Blocks
 from graphc.flow.stacked import scan_stacked
 from graphc.flow.structure import flat
 from graphc.flow.tangents import scan_tangents, unused_key
-from graphc.graph import FUNCTIONS, INPUT, Graph, Node, Op, declare, public
+from graphc.graph import INPUT, Graph, Node, Op, declare, public
 from graphc.interpret import evaluate
-from graphc.ops.arith import add, where, zeros_like
+from graphc.ops.arith import where, zeros_like
 from graphc.ops.layout import expand_dims
-from graphc.ops.several import taken_apart
-from graphc.ops.spell import Region, Reshape, View
+from graphc.ops.spell import Region
 from graphc.types import Dim, Size, Type, as_dim
 
 # The operation
@@ -61,11 +61,10 @@ def _scan_numpy(
 
 def _scan_vjp(gs: Any, ys: Any, *args: Node, **attrs: Any) -> list[Node | None]:
     """The step's own backward sweep, run in the other direction over what the steps kept."""
-    several = isinstance(gs, tuple)
-    return _Backward((gs,) if not several else gs, args, **attrs).terms()
+    return Backward(_scan, gs if isinstance(gs, tuple) else (gs,), args, **attrs).terms()
 
 
-_scan = declare(
+_scan: Op = declare(
     Op(
         "scan",
         _scan_type,
@@ -203,195 +202,3 @@ class _Forward:
         stacked, ys = flat(found[1])
         carry = carried(body, self.init, self.begins, found[0])
         return carry, [body.stage(y) for y in stacked], ys
-
-
-# The gradient
-
-
-class _Backward:
-    """The gradient of one scan: its step's backward sweep as the step of another scan."""
-
-    def __init__(
-        self, gs: Sequence[Node | None], args: tuple[Node, ...], *, body: Graph, carries: int,
-        rows: int, length: Dim, reverse: bool, key: int, again: bool = False,
-    ) -> None:  # fmt: skip
-        self.again = again
-        self.gs, self.args, self.body = gs, args, body
-        self.carries, self.rows, self.length, self.reverse = carries, rows, length, reverse
-        self.key = key
-        self.inputs = body.leaves(INPUT)
-        self.outputs = list(body.outputs.values())
-        self.draft = Graph(body.title, dtype=body.dtype)
-        self.to: dict[Node, Node] = {}
-        self.found: dict[Node, Any] = {}
-
-    def terms(self) -> list[Node | None]:
-        """One gradient for each argument, None for those that have none."""
-        seeds = self._swept()
-        taped, step = self._tape(), Graph(f"d_{self.body.title}", dtype=self.body.dtype)
-        attrs = self._step(step, seeds, taped)
-        return self._called(seeds, taped, attrs)
-
-    def _swept(self) -> dict[int, Node]:
-        """The step's backward sweep in a draft; for each output that a gradient comes from, the
-        leaf that stands for it.
-        """
-        floats = [k for k, n in enumerate(self.outputs) if n.type.is_float]
-        wanted = [k for k in floats if k < self.carries or self.gs[k] is not None]
-        seeds = {k: self.draft.add(INPUT, (), {"type": self.outputs[k].type}) for k in wanted}
-        wrt = [n for n in self.inputs if n.type.is_float]
-        copied([*self.inputs, *self.outputs], self.draft, self.to)
-        ends = [self.outputs[k] for k in wanted]
-        slopes = pulled_back(ends, wrt, list(seeds.values()), self.to, self.draft)
-        self.found = dict.fromkeys(self.inputs) | dict(zip(wrt, slopes, strict=True))
-        return seeds
-
-    def _tape(self) -> list[Node]:
-        """The draft's forward values that the backward sweep reads from a tape: Note [Tape]."""
-        wanted = [g for g in self.found.values() if g is not None]
-        stack = [a for n in self.draft.order(*wanted) if n.backward_of is not None for a in n.args]
-        stack += [g for g in wanted if g.backward_of is None]
-        found: dict[Node, None] = {}
-        seen: set[Node] = set()
-        held = {self.to[n] for n in self.inputs[self.carries :]}
-        while stack:
-            node = stack.pop()
-            forward = node.backward_of is None and node not in seen and node in self.forward
-            seen.add(node)
-            if not forward or node in held or node.op.name == "const":
-                continue
-            if _is_cheap(node) or (self.again and node.op is not INPUT):
-                stack += node.args
-            else:
-                found[node] = None
-        return sorted(found, key=lambda n: n.index)
-
-    @property
-    def forward(self) -> set[Node]:
-        """The draft's copies of the step's own stages."""
-        return set(self.to.values())
-
-    def _step(self, step: Graph, seeds: dict[int, Node], taped: list[Node]) -> dict[str, Any]:
-        """Fill the graph of the backward step; the attributes of the stage that runs it."""
-        place = Body(step, step.title)
-        place.graph = step
-        known: dict[Node, Node] = {}
-        held = self.inputs[self.carries + self.rows :]
-        self.summed = [n for n in held if self.found[n] is not None]
-        carried = [k for k in seeds if k < self.carries]
-        for k in carried:
-            known[seeds[k]] = place.input(
-                f"d_{_called(self.outputs[k], 'carry')}", self.outputs[k].type
-            )
-        sums = [place.input(f"d_{_called(n, 'held')}", n.type) for n in self.summed]
-        for k in (k for k in seeds if k >= self.carries):
-            known[seeds[k]] = place.input(
-                f"d_{_called(self.outputs[k], 'y')}", self.outputs[k].type
-            )
-        for node in taped:
-            known[node] = place.input(_called(node, node.op.name), node.type)
-        for n in self.inputs[self.carries :]:
-            known[self.to[n]] = place.input(_called(n, "x"), n.type)
-        wanted = [g for g in self.found.values() if g is not None]
-        step.sharing = True
-        copied(wanted, step, known, names=False)
-        self._belong(step, known)
-        ends = [self._end(step, known, self.inputs[k]) for k in carried]
-        ends += [add(s, known[self.found[n]]) for s, n in zip(sums, self.summed, strict=True)]
-        self.rowed = [
-            n for n in self.inputs[self.carries : self.carries + self.rows]
-            if self.found[n] is not None
-        ]  # fmt: skip
-        stacked = [known[self.found[n]] for n in self.rowed]
-        step.sharing = False
-        step.outputs = {f"carry{k}": n for k, n in enumerate(ends)}
-        step.outputs |= {f"y{k}": n for k, n in enumerate(stacked)}
-        return dict(
-            body=step, carries=len(ends), length=self.length, reverse=not self.reverse,
-            rows=sum(k >= self.carries for k in seeds) + len(taped) + self.rows,
-        )  # fmt: skip
-
-    def _end(self, step: Graph, known: dict[Node, Node], carry: Node) -> Node:
-        found = self.found[carry]
-        if found is None:
-            return FUNCTIONS["broadcast_to"](step.constant(0, carry.dtype), carry.shape)
-        return known[found]
-
-    def _belong(self, step: Graph, known: dict[Node, Node]) -> None:
-        """Tell the step which of its stages are gradients, so that they are called so."""
-        for node, into in self.draft.gradients.items():
-            if node in known and not known[node].is_leaf:
-                for each in into:
-                    if each in known:
-                        step.belongs(known[node], known[each])
-
-    def _called(
-        self, seeds: dict[int, Node], taped: list[Node], attrs: dict[str, Any]
-    ) -> list[Node | None]:
-        """The backward scan in the user's graph, over the tape of a wider forward one."""
-        graph, count = self.args[0].graph, len(self.outputs)
-        tape = self._wider(taped) if taped else ()
-        begin = [self._upstream(k) for k in seeds if k < self.carries]
-        begin += [zeros_like(self._argument(n)) for n in self.summed]
-        ups = [self.gs[k] for k in seeds if k >= self.carries]
-        rest = self.args[self.carries :]
-        attrs |= dict(key=unused_key(graph), again=self.again)
-        found = _scan(*begin, *ups, *tape[count:], *rest, **attrs)
-        found = iter(found if isinstance(found, tuple) else (found,))
-        terms: dict[Node, Node | None] = {}
-        for k in (k for k in seeds if k < self.carries):
-            terms[self.inputs[k]] = next(found)
-        for n in (*self.summed, *self.rowed):
-            terms[n] = next(found)
-        return [terms.get(n) for n in self.inputs]
-
-    def _argument(self, n: Node) -> Node:
-        return self.args[self.inputs.index(n)]
-
-    def _upstream(self, k: int) -> Node:
-        given = self.gs[k]
-        return zeros_like(self.args[k]) if given is None else given
-
-    def _wider(self, taped: list[Node]) -> tuple[Node, ...]:
-        """The forward scan with the tape among its results: Note [Wider]."""
-        wide = Graph(self.body.title, dtype=self.body.dtype)
-        known: dict[Node, Node] = {}
-        copied([*self.inputs, *self.outputs], wide, known)
-        origin = {new: old for old, new in self.to.items()}
-        wide.outputs = {name: known[n] for name, n in self.body.outputs.items()}
-        wide.outputs |= {
-            f"tape{len(self.outputs) + k}": known[origin[n]] for k, n in enumerate(taped)
-        }
-        graph = self.args[0].graph
-        attrs = dict(
-            body=wide, carries=self.carries, rows=self.rows, length=self.length,
-            reverse=self.reverse, key=self.key, again=self.again,
-        )  # fmt: skip
-        return taken_apart(graph.add(_scan, self.args, attrs))
-
-
-def _seed(step: Body, node: Node, otherwise: str) -> Node:
-    return step.input(f"d_{_called(node, otherwise)}", node.type)
-
-
-def _is_cheap(node: Node) -> bool:
-    """Whether a value is another look at a value, or is made of nothing."""
-    return (isinstance(node.op.spell, (View, Reshape)) or not node.args) and node.op is not INPUT
-
-
-def _called(node: Node, otherwise: str) -> str:
-    return node.name or node.graph.hints.get(node) or otherwise
-
-
-# Note [Tape]
-#
-# The backward step reads values of the forward step. Constants, the rows of xs and what is read of
-# the graph around are there at any time; a transposition or a count is made again; everything else
-# is one more result of the forward scan, stacked step by step: the tape. Sums over steps, the
-# gradients of what every step reads, are carries of the backward scan: they have no tape.
-
-# Note [Wider]
-#
-# The scan that the user wrote stays as it is. Its gradient reads a second one, of the same key and
-# on the same arguments, with the tape behind its results. Before anything is planned the pass
-# `share` lets everybody read the wider one (graphc.rules.passes), so that the steps run once.

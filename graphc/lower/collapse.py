@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphc.expr import Expr, Item, Name, Number
+from graphc.expr import Binary, Expr, Item, Name, Number
 from graphc.kernel import Add, Let, Loop, Store
 from graphc.lower.linear import linear
 from graphc.lower.parts import exprs, mapped, rebuilt, walk
@@ -50,11 +50,13 @@ def _in_order(loop: Loop, inner: Loop) -> bool:
 
 
 def _follows(e: Expr, outer: str, inner: str, width: int) -> bool:
-    """Whether an expression uses the two indices in the items' indices only, and there in order."""
+    """Whether an expression uses the two indices in the items' indices and in such sums only, and
+    there in order.
+    """
     if isinstance(e, Name):
         return e.text not in (outer, inner)
-    if isinstance(e, Item):
-        terms = linear(e.index)
+    if isinstance(e, Item) or _counts(e, outer, inner):
+        terms = linear(_index(e))
         if terms is None:
             return False
         down, right = terms.of(outer), terms.of(inner)
@@ -62,15 +64,36 @@ def _follows(e: Expr, outer: str, inner: str, width: int) -> bool:
     return all(_follows(part, outer, inner, width) for part in walk(e))
 
 
+def _index(e: Expr) -> Expr:
+    """The index of an element, or a sum that is one itself."""
+    return e.index if isinstance(e, Item) else e
+
+
+def _counts(e: Expr, outer: str, inner: str) -> bool:
+    """Whether an expression is a sum of the two indices and other whole numbers."""
+    if not isinstance(e, Binary) or not _is_whole(e):
+        return False
+    terms = linear(e)
+    return terms is not None and bool(terms.of(outer) or terms.of(inner))
+
+
+def _is_whole(e: Expr) -> bool:
+    """Whether it is made of names and integers alone."""
+    if isinstance(e, Binary):
+        return e.op in ("+", "-", "*") and _is_whole(e.left) and _is_whole(e.right)
+    return isinstance(e, Name) or (isinstance(e, Number) and isinstance(e.value, int))
+
+
 def _renamed(e: Expr, outer: str, inner: Name, index: Name, width: int) -> Expr:
     """The expression with i*width + j written as one index."""
 
-    def change(item: Expr) -> Expr | None:
-        if not isinstance(item, Item):
+    def change(part: Expr) -> Expr | None:
+        if not isinstance(part, Item) and not _counts(part, outer, inner.text):
             return None
-        terms = linear(item.index)
+        terms = linear(_index(part))
         assert terms is not None
         step = terms.of(inner.text)
-        return Item(item.buffer, terms.without(outer, inner.text).plus(index, step).expr())
+        flat = terms.without(outer, inner.text).plus(index, step).expr()
+        return Item(part.buffer, flat) if isinstance(part, Item) else flat
 
     return rebuilt(e, change)

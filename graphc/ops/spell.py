@@ -89,12 +89,10 @@ class View:
     index: Callable[..., tuple[Along, ...]]
 
 
-@dataclass(frozen=True)
 class Reshape:
     """The argument's elements in row-major order, under the result's shape."""
 
 
-@dataclass(frozen=True)
 class Gather:
     """args (x, *indices): result[p] = x[indices[0][p], ..., rest]; negative indices count from the
     end, as in NumPy.
@@ -103,14 +101,12 @@ class Gather:
     """
 
 
-@dataclass(frozen=True)
 class Scatter:
     """args (g, *indices), attrs["shape"]: zeros(shape), then result[indices[0][p], ..., rest] +=
     g[p, rest].
     """
 
 
-@dataclass(frozen=True)
 class Place:
     """args pieces, attrs["shape"], attrs["starts"], attrs["steps"] (a tuple of each for a piece).
 
@@ -119,7 +115,6 @@ class Place:
     """
 
 
-@dataclass(frozen=True)
 class Overlap:
     """args (g,) of shape (..., *outputs, *kernel), attrs["shape"], attrs["strides"] and
     attrs["dilations"], which say how many axes are outputs: zeros(shape), then
@@ -127,12 +122,10 @@ class Overlap:
     """
 
 
-@dataclass(frozen=True)
 class Product:
     """args (a, b) of rank >= 2: matmul over the last two axes, leading axes broadcast."""
 
 
-@dataclass(frozen=True)
 class Check:
     """args (indices,), attrs["low"], attrs["high"]: the indices themselves, after a test that low
     <= i < high.
@@ -155,7 +148,6 @@ class Routine:
     scratch: Callable[..., int] | None = None
 
 
-@dataclass(frozen=True)
 class Result:
     """args (stage,), attrs["index"]: that one of its several results."""
 
@@ -170,17 +162,14 @@ class Region:
     role: str
 
 
-@dataclass(frozen=True)
 class Pack:
     """Its arguments are its results."""
 
 
-@dataclass(frozen=True)
 class Scratch:
     """Memory that a routine works in."""
 
 
-@dataclass(frozen=True)
 class Extent:
     """No args, attrs["dim"]: a size as it is at run time, an i64."""
 

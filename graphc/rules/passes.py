@@ -20,6 +20,7 @@ from graphc.interpret import evaluate
 from graphc.joint import Fired, Joint
 from graphc.ops.several import pack
 from graphc.ops.spell import Expand, Pack, Region, Result
+from graphc.ops.training import TRAINED
 from graphc.rules.algebra import ALGEBRA
 from graphc.rules.group import GROUP
 from graphc.rules.replay import Visit, Walk, replay
@@ -36,9 +37,21 @@ NESTED = 16
 """Definitions may use operations that are themselves defined, so deep at most."""
 
 
-def take(joint: Joint) -> Joint:
-    """A copy of what the roots need; the user's graph is left as it is."""
-    return replay(joint, effects=False)
+def take(joint: Joint, training: bool = False) -> Joint:
+    """A copy of what the roots need in training or otherwise; the user's graph is left as it is."""
+    return replay(joint, _choosing(training), effects=False)
+
+
+def _choosing(training: bool) -> Visit:
+    """The part of each choice that holds."""
+
+    def visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+        if node.op is not TRAINED:
+            return None
+        chosen = args[not training]
+        return alias(chosen) if node in walk.kept else chosen
+
+    return visit
 
 
 def group(joint: Joint) -> Joint:
@@ -106,7 +119,7 @@ def _is_foldable(walk: Walk, node: Node, args: tuple[Node, ...]) -> bool:
     return isinstance(size, int) and size <= min(FOLDED, max(v.size for v in values))
 
 
-def expand(joint: Joint) -> Joint:
+def expand(joint: Joint, training: bool = False) -> Joint:
     """Every operation that is defined by others becomes those, down to the elementary ones.
 
     The last stage of a definition stands for the operation, the rest are its parts.
@@ -116,7 +129,7 @@ def expand(joint: Joint) -> Joint:
     for _ in range(NESTED):
         if not _expandable(joint.graph):
             return joint
-        joint = replay(joint, _expanding)
+        joint = replay(joint, _choosing_and_expanding(training))
     raise GraphError("an operation is defined by itself", code="G903")
 
 
@@ -129,6 +142,17 @@ def _expandable(graph: Graph) -> bool:
 def regions(node: Node) -> list[Graph]:
     """The graphs that a stage has among its attributes."""
     return [value for value in node.attrs.values() if isinstance(value, Graph)]
+
+
+def _choosing_and_expanding(training: bool) -> Visit:
+    """Definitions may have choices of their own."""
+    choosing = _choosing(training)
+
+    def visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+        chosen = choosing(walk, node, args)
+        return _expanding(walk, node, args) if chosen is None else chosen
+
+    return visit
 
 
 def _expanding(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import DTypeError, FeedError, ShapeError
+from graphc.errors import DTypeError, FeedError, ShapeError, UsageError
 from graphc.graph import PARAM, STATE, Graph, Node
+from graphc.init import as_seed
 from graphc.plan.align import HEADER, aligned
 from graphc.types import Type, shape_text
 
@@ -70,6 +71,27 @@ class State(MutableMapping[str, Any]):
         rng = np.random.default_rng(seed)
         for name, array in self.views.items():
             array[...] = self.inits[name](rng, array.shape, array.dtype)
+
+    @property
+    def seed(self) -> int:
+        """What random numbers begin with; setting it also begins with the first call again.
+
+        Raises UsageError where nothing is drawn, or for what is no whole number.
+        """
+        return int(self[self._of_kind("seed")])
+
+    @seed.setter
+    def seed(self, number: Any) -> None:
+        if not isinstance(number, (int, np.integer)):
+            raise UsageError(f"a seed is a whole number, not {type(number).__name__}")
+        self[self._of_kind("seed")][...] = as_seed(int(number))
+        self[self._of_kind("calls")][...] = 0
+
+    def _of_kind(self, kind: str) -> str:
+        for name, init in self.inits.items():
+            if init.kind == kind:
+                return name
+        raise UsageError("nothing is drawn in this graph, so there is no seed")
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.views:

@@ -98,6 +98,18 @@ class Looks:
         """Parameters and state by name: live views; assigning copies in."""
         return self._state
 
+    @property
+    def seed(self) -> int:
+        """What random numbers begin with; setting it also begins with the first call again.
+
+        Raises UsageError where nothing is drawn, or for what is no whole number.
+        """
+        return self._state.seed
+
+    @seed.setter
+    def seed(self, number: int) -> None:
+        self._state.seed = number
+
     def source(self, part: str | None = None, lines: bool = False) -> str:
         """The emitted module, or one function of it: "forward", "backward", "forward_backward",
         "step"; with `lines` the user's files and lines are woven in.

@@ -83,7 +83,8 @@ class Program(Looks):
         """The forward sweep alone; its tape is this thread's until its next forward."""
         self._local.tape = None  # a sweep that fails has written over it
         arrays = self.door.arrays(self._merged(feeds, named))
-        _, values = self._run("forward", arrays, tape=True)
+        with self.shortcut.lock or nullcontext():
+            _, values = self._run("forward", arrays, tape=True)
         return self._outputs(values)
 
     def backward(self, upstream: float = 1.0) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def compile_step(
         updates=updating(optimizer, scope), told=told(optimizer, scope),
         disconnected=disconnected, without=left_out(without), jit=jit, debug=checked_debug(debug),
         form=checked_form(form), threads=threads, in_order=deterministic, keep=keep,
+        training=True,
     )  # fmt: skip
     names = tuple(n.name or f"output{i}" for i, n in enumerate(wanted))
     try:
@@ -243,10 +244,12 @@ class Step:
         return fit(self, data, validation, asked)
 
     def compile(
-        self, outputs: Stage | Sequence[Stage], wrt: Iterable[Stage] | None = None
-    ) -> Program:
+        self, outputs: Stage | Sequence[Stage], wrt: Iterable[Stage] | None = None, *,
+        training: bool = False,
+    ) -> Program:  # fmt: skip
         """A program for other stages of the graph that shares this step's params and state.
 
+        Dropout drops nothing in it, unless `training`.
         Raises UsageError for a param that came into the graph after the step was compiled.
         """
         single = isinstance(outputs, (Node, str))
@@ -262,6 +265,7 @@ class Step:
             nodes[0] if single else nodes, wrt, graph=self._graph, state=self.params,
             without=order.without, jit=order.jit, debug=order.debug, form=order.form,
             threads=order.threads, deterministic=order.in_order, keep=order.keep,
+            training=training,
         )  # fmt: skip
 
     # State
@@ -270,6 +274,14 @@ class Step:
     def params(self) -> State:
         """Params, states and what the optimiser keeps, by name: live views; assigning copies in."""
         return self._program.params
+
+    @property
+    def seed(self) -> int:
+        """What gr.random and dropout draw from; setting it also begins anew.
+
+        Raises UsageError where nothing is drawn, or for what is no whole number.
+        """
+        return self.params.seed
 
     @property
     def steps(self) -> int:
@@ -304,6 +316,8 @@ class Step:
             object.__setattr__(self, name, value)
         elif name in self._numbers:
             self.params[self._numbers[name]] = value
+        elif name == "seed":
+            self.params.seed = value
         else:
             raise self._missing(name)
 

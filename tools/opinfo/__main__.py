@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     add("--way", choices=("plain", "interpret", "jit"), default="plain", help=WAY)
     add("--failures", action="store_true", help="list every sample that fails, and why")
     add("--unmapped", action="store_true", help="name the operators that are not mapped")
-    add("--limit", type=int, default=120, metavar="SECONDS", help="for one operator (120)")
+    add("--limit", type=int, default=600, metavar="SECONDS", help="for one operator (600)")
     add("--json", metavar="FILE", type=Path, help="write every outcome to FILE")
     return make
 

@@ -18,7 +18,6 @@ def _einsum(spec: str, *specs: Spec, **options: Any) -> Sample:
 SAMPLES: dict[str, list[Sample]] = {
     "einsum":    [
         _einsum("ij,jk->ik", real(2, 3), real(3, 4)),
-        
         _einsum("ij,kj->ki", real(2, 3), real(4, 3)),
         _einsum("ij,jk,kl->il", real(2, 3), real(3, 4), real(4, 2)),
         _einsum("ij,jk,kl,lm->m", real(2, 3), real(3, 4), real(4, 2), real(2, 3), optimize="optimal"),
@@ -27,9 +26,9 @@ SAMPLES: dict[str, list[Sample]] = {
         _einsum("bsk,btk->bst", batch(4, 2, 3), batch(4, 3, 3)),
         _einsum("bhk,km->bhm", batch(4, 2, 3), real(3, 2)),
         _einsum("...ij,...jk->...ik", real(2, 1, 2, 3), real(3, 3, 2)),
-         _einsum("ii->i", real(3, 3)), _einsum("bii->b", batch(4, 2, 2)),
-        _einsum("iij,jj->i", real(2, 2, 3), real(3, 3)), 
-        _einsum("ij->", real(2, 3)),  _einsum("ij,ij->i", real(2, 3), real(1, 3)),
+        _einsum("ii->i", real(3, 3)), _einsum("bii->b", batch(4, 2, 2)),
+        _einsum("iij,jj->i", real(2, 2, 3), real(3, 3)),
+        _einsum("ij->", real(2, 3)), _einsum("ij,ij->i", real(2, 3), real(1, 3)),
         _einsum("i,j,k->", real(2), real(3), real(2)), _einsum("ij,jk->ik", integer(2, 3), integer(3, 2, dtype="i64")),
         _einsum("ij,jk->ik", real(2, 0), real(0, 3)), _einsum(",i->i", real(), real(3)),
         one(lambda m, a, b: m.einsum(a, [0, 1], b, [1, 2], [2, 0]), real(2, 3), real(3, 4)),

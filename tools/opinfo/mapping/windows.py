@@ -108,8 +108,14 @@ def values(found: Any) -> Any:
 def unpool(rank: int) -> Any:
     """Values put back where a pool took them; all else is 0."""
 
-    def call(m: Functions, x: Any, indices: Any, *_: Any, output_size: Any, **__: Any) -> Any:
-        sizes = tuple(output_size)[-rank:]
+    def call(
+        m: Functions, x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+        output_size: Any = None,
+    ) -> Any:  # fmt: skip
+        steps = of_rank(rank, kernel_size if stride is None else stride)
+        each = x.shape[-rank:], steps, of_rank(rank, kernel_size), of_rank(rank, padding)
+        usual = [(n - 1) * s + k - 2 * p for n, s, k, p in zip(*each, strict=True)]
+        sizes = tuple(output_size or usual)[-rank:]
         lead = tuple(x.shape[:-rank])
         empty = m.zeros((*lead, int(np.prod(sizes))), like=x)
         rows = (m.reshape(v, (*lead, -1)) for v in (indices, x))
