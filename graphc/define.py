@@ -14,17 +14,14 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import Any, overload
 
 import numpy as np
 
 from graphc.errors import GraphcError, UsageError
-from graphc.graph import Graph, Node
+from graphc.graph import CURRENT, Graph, Node
 from graphc.types import Type, dtype_name, parse_type
-
-CURRENT: ContextVar[Graph | None] = ContextVar("graphc graph", default=None)
 
 Function = Callable[..., Any]
 

@@ -6,6 +6,7 @@ exact inverse of `to_networkx`, and takes what was built by hand as a person mea
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -76,8 +77,14 @@ def _out(node: Node, keys: Mapping[Node, str]) -> dict[str, str]:
     return found | {f".{name}" if name in OWN else name: _text(node, name) for name in attrs}
 
 
+REGION = "graph: "
+"""What stands before the JSON of a graph that a stage has among its attributes."""
+
+
 def _text(node: Node, name: str) -> str:
     held = node.attrs[name]
+    if isinstance(held, Graph):
+        return REGION + json.dumps(nx.node_link_data(to_networkx(held), edges="edges"))
     try:
         return write_array(held) if node.op is CONST and name == "value" else write(held)
     except GraphcError as error:
@@ -165,7 +172,7 @@ class Reader:
     # To the letter
 
     def _exact(self, stage: Stage) -> Node:
-        op, attrs = OPS[stage.op], stage.attrs
+        op, attrs = OPS[stage.op], {name: _read(held) for name, held in stage.attrs.items()}
         if op in LEAVES:
             return self._added(stage, [], self._leaf_attrs(stage))
         keys = arguments(self.networkx, stage.key, op.name, limits(taken_by(op, attrs)))
@@ -228,6 +235,17 @@ class Reader:
         for key, into in several(said.get("gradients", ())):
             for other in into:
                 self.graph.belongs(self._at(key), self._at(other))
+
+
+def _read(held: Any) -> Any:
+    """An attribute, where it is the text of a graph that graph."""
+    if not isinstance(held, str) or not held.startswith(REGION):
+        return held
+    try:
+        found = json.loads(held.removeprefix(REGION))
+        return from_networkx(nx.node_link_graph(found, edges="edges"))
+    except (ValueError, KeyError, TypeError, nx.NetworkXError):
+        raise GraphError("the graph that it runs cannot be read", code="G518") from None
 
 
 def _spread(array: np.ndarray, kind: Type) -> np.ndarray:

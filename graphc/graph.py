@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +36,9 @@ from graphc.node import (
 )
 from graphc.place import Place, caller
 from graphc.types import NAMES, Type, as_shape, dtype_name, floating, parse_type, promote
+
+CURRENT: ContextVar[Graph | None] = ContextVar("graphc graph", default=None)
+"""The graph that a function under @gr.graph is building."""
 
 
 class Graph:

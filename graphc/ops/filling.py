@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from graphc.errors import DTypeError, UsageError
-from graphc.graph import Graph, Node, graph_of, public
+from graphc.graph import CURRENT, Graph, Node, graph_of, public
 from graphc.ops.arith import astype, divide, equal, greater_equal, multiply, power, where
 from graphc.ops.axes import axis_of
 from graphc.ops.layout import broadcast_to, extent, iota, move_axis
@@ -31,10 +31,15 @@ __all__ = [
 
 
 def _home(like: Any, *values: Any) -> Graph:
-    """The graph that an array is to be in; raises UsageError where nothing tells it."""
+    """The graph that an array is to be in: told by a stage, or the one that a function under
+    @gr.graph is building; raises UsageError where nothing tells it.
+    """
     if isinstance(like, Graph):
         return like
     nodes = [v for v in (like, *values) if isinstance(v, Node)]
+    built = CURRENT.get()
+    if not nodes and built is not None:
+        return built
     if not nodes:
         raise UsageError(
             "an array of a formula belongs to a graph, and nothing here tells which",

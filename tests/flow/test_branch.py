@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import networkx
 import numpy as np
 import pytest
 
@@ -80,3 +81,15 @@ def test_branches_give_values_of_one_type() -> None:
         gr.cond(x > 0, lambda: x * 1, lambda: v * 1)
     with pytest.raises(DTypeError, match="bool without axes"):
         gr.cond(v > 0, lambda: x * 1, lambda: x * 2)
+
+
+def test_control_flow_survives_a_file() -> None:
+    g = gr.Graph()
+    x, v = g.input("x"), g.input("v", (4,))
+    y = gr.cond(x > 0, lambda: gr.sum(v) * x, lambda: x)
+    z = gr.while_loop(lambda c: c < 10.0, lambda c: c * 2 + 1, y)
+    total, _ = gr.scan(lambda c, row: (c * row + x, None), z, v)
+    g.outputs["slope"] = gr.grad(total, v)
+    text = "\n".join(networkx.generate_graphml(g.to_networkx()))
+    again = gr.from_networkx(networkx.parse_graphml(text))
+    assert again.hash == g.hash

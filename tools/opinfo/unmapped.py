@@ -24,7 +24,8 @@ REASONS: dict[str, str] = {
         jiterator_* _* native_* max_pool2d_with_indices_backward grid_sampler_* hash_tensor
         nn.functional.batch_norm.without_cudnn bmm.triton_optimized""",
     "factorisations that are not built": """
-        lu lu_solve lu_unpack linalg.lu* linalg.ldl* geqrf ormqr linalg.householder_product""",
+        lu lu_solve lu_unpack linalg.lu* linalg.ldl* geqrf ormqr linalg.householder_product
+        linalg.pinv.hermitian""",
     "numbers or shapes alone, no arrays": """
         item broadcast_shapes tril_indices triu_indices scalar_tensor""",
     "a combination that is not built": """

@@ -11,6 +11,8 @@ import graphc as gr
 from ..rows import Functions, Row, Rows
 from .forms import same
 
+EPS = 2.220446049250313e-16
+
 
 def added(product: Any) -> Any:
     """beta input + alpha product."""
@@ -154,10 +156,8 @@ def rank(
     found = m.svdvals(x)
     if not found.shape[-1]:
         return m.count_nonzero(found, axis=-1)
-    usual = 0.0 if atol is not None else max(x.shape[-2:]) * 2.220446049250313e-16
-    bound = m.maximum(
-        (usual if rtol is None else rtol) * m.max(found, axis=-1), 0.0 if atol is None else atol
-    )
+    rtol = rtol if rtol is not None else 0.0 if atol is not None else max(x.shape[-2:]) * EPS
+    bound = m.maximum(rtol * m.max(found, axis=-1), 0.0 if atol is None else atol)
     return m.count_nonzero(found > m.expand_dims(bound, -1), axis=-1)
 
 

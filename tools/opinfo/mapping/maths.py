@@ -28,8 +28,8 @@ ROWS: Rows = {
     **{name: same(name) for name in (
         "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "sin", "sinh",
         "tan", "tanh", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "sqrt", "sigmoid",
-        "logaddexp", "logaddexp2", "hypot", "sinc", "erf", "erfc", "erfinv", "lgamma", "digamma", "i0",
-        "igamma", "igammac",
+        "logaddexp", "logaddexp2", "hypot", "sinc", "erf", "erfc", "erfinv", "lgamma", "digamma",
+        "i0", "igamma", "igammac",
     )},
     "rsqrt": same("rsqrt"),
     "logit": logit,
