@@ -61,6 +61,7 @@ def _built(function: Function, dtype: Any, title: str | None) -> Graph:
 
 @contextmanager
 def building(found: Graph) -> Iterator[None]:
+    """What acts on the graph that is being built acts on this one meanwhile."""
     token = CURRENT.set(found)
     try:
         yield

@@ -50,7 +50,7 @@ class Graph:
     """
 
     below: Graph | None = None
-    """The graph whose stages this one may read: that of which it is a draft, or in which it is run."""
+    """The graph whose stages this one may read: it is a draft of that, or is run in it."""
 
     def __init__(self, title: str = "graph", *, dtype: Any = "float64") -> None:
         self.title = title

@@ -8,17 +8,22 @@ from graphc.ops import activations as _activations
 from graphc.ops import adaptive as _adaptive
 from graphc.ops import arith as _arith
 from graphc.ops import bits as _bits
+from graphc.ops import classes as _classes
 from graphc.ops import conv as _conv
 from graphc.ops import cumulate as _cumulate
 from graphc.ops import determinants as _determinants
 from graphc.ops import diagonals as _diagonals
+from graphc.ops import distances as _distances
+from graphc.ops import divergences as _divergences
 from graphc.ops import einsum as _einsum
 from graphc.ops import filling as _filling
 from graphc.ops import frames as _frames
 from graphc.ops import index as _index
 from graphc.ops import layout as _layout
+from graphc.ops import likelihood as _likelihood
 from graphc.ops import linalg as _linalg
 from graphc.ops import linear as _linear
+from graphc.ops import losses as _losses
 from graphc.ops import maths as _maths
 from graphc.ops import moments as _moments
 from graphc.ops import neural as _neural
@@ -50,17 +55,22 @@ from graphc.ops.activations import *
 from graphc.ops.adaptive import *
 from graphc.ops.arith import *
 from graphc.ops.bits import *
+from graphc.ops.classes import *
 from graphc.ops.conv import *
 from graphc.ops.cumulate import *
 from graphc.ops.determinants import *
 from graphc.ops.diagonals import *
+from graphc.ops.distances import *
+from graphc.ops.divergences import *
 from graphc.ops.einsum import *
 from graphc.ops.filling import *
 from graphc.ops.frames import *
 from graphc.ops.index import *
 from graphc.ops.layout import *
+from graphc.ops.likelihood import *
 from graphc.ops.linalg import *
 from graphc.ops.linear import *
+from graphc.ops.losses import *
 from graphc.ops.maths import *
 from graphc.ops.moments import *
 from graphc.ops.neural import *
@@ -94,17 +104,22 @@ __all__ += _activations.__all__
 __all__ += _adaptive.__all__
 __all__ += _arith.__all__
 __all__ += _bits.__all__
+__all__ += _classes.__all__
 __all__ += _conv.__all__
 __all__ += _cumulate.__all__
 __all__ += _determinants.__all__
 __all__ += _diagonals.__all__
+__all__ += _distances.__all__
+__all__ += _divergences.__all__
 __all__ += _einsum.__all__
 __all__ += _filling.__all__
 __all__ += _frames.__all__
 __all__ += _index.__all__
 __all__ += _layout.__all__
+__all__ += _likelihood.__all__
 __all__ += _linalg.__all__
 __all__ += _linear.__all__
+__all__ += _losses.__all__
 __all__ += _maths.__all__
 __all__ += _moments.__all__
 __all__ += _neural.__all__

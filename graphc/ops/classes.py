@@ -7,7 +7,6 @@ Labels are checked to be in range before they index. Means divide by the size at
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,17 +21,16 @@ from graphc.ops.arith import (
     logical_and,
     logical_or,
     maximum,
-    not_equal,
     where,
 )
 from graphc.ops.axes import stage
 from graphc.ops.index import checked, gather, one_hot
 from graphc.ops.layout import expand_dims, iota
-from graphc.ops.neural import log_softmax, log_softmax_numpy, softmax
+from graphc.ops.neural import log_softmax_numpy, softmax
 from graphc.ops.reduce import count, logsumexp, mean, sum
 from graphc.ops.spell import Expand
 from graphc.ops.stacked import Mapped, all_repeated, repeating
-from graphc.types import DTYPES, Dim, Type, dtype_name, floating, promote, shape_text
+from graphc.types import Dim, Type, floating, promote, shape_text
 
 __all__ = [
     "accuracy",
@@ -181,7 +179,7 @@ def _cross_entropy_batch(op: Op, args: Sequence[Node], mapped: Mapped, size: Dim
 
 plain_cross_entropy = declare(
     Op(
-            _cross_entropy_type,
+        _cross_entropy_type,
         Expand(_cross_entropy_define),
         _cross_entropy_numpy,
         _cross_entropy_vjp,
@@ -288,8 +286,8 @@ def multi_margin(
 
     `scores` (..., classes), integer `labels` (...); `class_weights` (classes,) multiply a row by
     that of its class, and the mean divides by the number of rows. Raises ShapeError, DTypeError,
-    UsageError; a label that is not one of the classes raises LabelError in a call. Source: PyTorch's
-    torch.nn.functional.multi_margin_loss.
+    UsageError; a label that is not one of the classes raises LabelError in a call. Source:
+    PyTorch's torch.nn.functional.multi_margin_loss.
     """
     if p not in (1, 2):
         raise UsageError(f"p is 1 or 2, not {p!r}")

@@ -36,6 +36,7 @@ __all__ = [
     "nll",
 ]
 
+
 @dataclass(frozen=True)
 class _Rows:
     """Rows of logarithms of probabilities, what each row is to be, and how much it counts."""
@@ -172,9 +173,7 @@ def _rows_numpy(
     return np.sum(losses) / (np.sum(weight * least) if reduction == "mean" else 1)
 
 
-def _rows_vjp(
-    g: Node, y: Node, x: Node, target: Node, *weights: Node, **attrs: Any
-) -> list[Any]:
+def _rows_vjp(g: Node, y: Node, x: Node, target: Node, *weights: Node, **attrs: Any) -> list[Any]:
     """With a row's share s of g, its weight r, and a what it is to be times the weights w of the
     classes: dx = s r (sum(a) S - a), or -s r a where x are logarithms.
 
@@ -236,12 +235,12 @@ def cross_entropy(
     sum(w l) / sum(w).
 
     `logits` (..., classes), `labels` and `weights` (...), or in place of labels probabilities p
-    (..., classes): -sum(p log softmax(logits)). `class_weights` (classes,) multiply what is wanted of
-    a class, and with labels the weights of rows that the mean divides by. Rows of the label `ignore`
-    count for nothing. `smoothing` spreads that part of what is wanted over all classes. `reduction`:
-    "mean", "sum", or "none" for the losses of all rows. Raises ShapeError or DTypeError for what does
-    not fit; a label that is not one of the classes raises LabelError in a call. Source: PyTorch's
-    torch.nn.functional.cross_entropy; Szegedy et al. 2016 for smoothing.
+    (..., classes): -sum(p log softmax(logits)). `class_weights` (classes,) multiply what is wanted
+    of a class, and with labels the weights of rows that the mean divides by. Rows of the label
+    `ignore` count for nothing. `smoothing` spreads that part of what is wanted over all classes.
+    `reduction`: "mean", "sum", or "none" for the losses of all rows. Raises ShapeError or
+    DTypeError for what does not fit; a label that is not one of the classes raises LabelError in a
+    call. Source: PyTorch's torch.nn.functional.cross_entropy; Szegedy et al. 2016 for smoothing.
     """
     target, part = as_labels(labels), _smoothing(smoothing)
     special = class_weights is not None or ignore is not None or part or reduction != "mean"

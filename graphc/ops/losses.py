@@ -1,5 +1,5 @@
-"""Losses over numbers: each one stage of the user's graph, with the gradient that its formula has on
-paper.
+"""Losses over numbers: each one stage of the user's graph, with the gradient that its formula has
+on paper.
 
 Every loss is a formula for one element; `reduction` says what becomes of all of them: their mean,
 their sum, or "none" for the losses as they are. Names are those of torch.nn.functional.
@@ -20,36 +20,26 @@ from graphc.ops.arith import (
     abs,
     astype,
     clip,
-    equal,
     less_equal,
-    maximum,
     power,
     sign,
     square,
     where,
 )
 from graphc.ops.classes import reduced, reduction_of
-from graphc.ops.maths import exp, log, log1p, sigmoid, softplus, tanh
+from graphc.ops.maths import sigmoid, softplus, tanh
 from graphc.ops.reduce import count, mean
-from graphc.ops.special import xlogy
 from graphc.ops.spell import Expand
 from graphc.types import Type, broadcast, floating, promote, shape_text
 
 __all__ = [
-    "bernoulli_nll",
     "binary_cross_entropy",
     "focal",
-    "gaussian_nll",
-    "hinge_embedding",
     "huber",
-    "kl_divergence",
     "l1",
     "log_cosh",
-    "margin_ranking",
     "multilabel_soft_margin",
-    "poisson_nll",
     "smooth_l1",
-    "soft_margin",
     "squared_error",
 ]
 
@@ -186,10 +176,12 @@ def huber(prediction: Node, target: Any, delta: float = 1.0, *, reduction: str =
     """r**2 / 2 for residuals |r| <= delta, delta (|r| - delta / 2) beyond: a line that goes on from
     the square.
 
-    Both have one shape, or the target is a scalar; raises ShapeError, UsageError for a delta that is
-    not positive. Source: Huber 1964.
+    Both have one shape, or the target is a scalar; raises ShapeError, UsageError for a delta that
+    is not positive. Source: Huber 1964.
     """
-    return _huber(prediction, target, delta=_positive(delta, "delta"), reduction=reduction_of(reduction))
+    return _huber(
+        prediction, target, delta=_positive(delta, "delta"), reduction=reduction_of(reduction)
+    )
 
 
 @public
@@ -225,21 +217,23 @@ def _positive(value: Any, name: str) -> float:
 # Of two classes
 
 
-def _split(more: Sequence[Any], by: Sequence[str]) -> tuple[Any, Any]:
+def _weights(more: Sequence[Any], by: Sequence[str]) -> tuple[Any, Any]:
     """The weights of elements and of the positive class; 1 for what is not given."""
     given = dict(zip(by, more, strict=True))
     return given.get("weights", 1), given.get("positive", 1)
 
 
+def _terms(x: Node, t: Node, positive: Any) -> Node:
+    return (1 - t) * softplus(x) + positive * t * softplus(-x)
+
+
 def _binary_define(x: Node, t: Node, *more: Node, by: Sequence[str] = ()) -> Node:
-    if not by:
-        return softplus(x) - x * t
-    weights, positive = _split(more, by)
-    return ((1 - t) * softplus(x) + positive * t * softplus(-x)) * weights
+    weights, positive = _weights(more, by)
+    return _terms(x, t, positive) * weights if by else softplus(x) - x * t
 
 
 def _binary_numpy(x: Array, t: Array, *more: Array, by: Sequence[str] = ()) -> Array:
-    weights, positive = _split(more, by)
+    weights, positive = _weights(more, by)
     return ((1 - t) * np.logaddexp(0, x) + positive * t * np.logaddexp(0, -x)) * weights
 
 
@@ -247,19 +241,14 @@ def _binary_slopes(x: Node, t: Node, *more: Node, by: Sequence[str] = ()) -> lis
     """sigmoid(x) - t, and -x; with weights w and p, w ((1 - t) sigmoid(x) - p t sigmoid(-x))."""
     if not by:
         return [sigmoid(x) - t, -x]
-    weights, positive = _split(more, by)
+    weights, positive = _weights(more, by)
     d_x = (1 - t) * sigmoid(x) - positive * t * sigmoid(-x)
     d_t = positive * softplus(-x) - softplus(x)
-    slopes = {"weights": _binary_define(x, t, *more[len(by) - 1 :], by=by[1:])}
-    slopes["positive"] = t * softplus(-x) * weights
-    if by[0] == "weights":
-        slopes["weights"] = _binary_define(x, t, *more[1:], by=by[1:])
-    return [d_x * weights, d_t * weights, *(slopes[name] for name in by)]
+    d = {"weights": _terms(x, t, positive), "positive": weights * t * softplus(-x)}
+    return [d_x * weights, d_t * weights, *(d[name] for name in by)]
 
 
-_binary_cross_entropy = loss(
-    "binary_cross_entropy", _binary_define, _binary_numpy, _binary_slopes
-)
+_binary_cross_entropy = loss("binary_cross_entropy", _binary_define, _binary_numpy, _binary_slopes)
 
 
 @public
@@ -273,44 +262,15 @@ def binary_cross_entropy(
 ) -> Node:
     """-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for logits x and targets t from 0 to 1.
 
-    Both have one shape, or the target is a scalar. `weights` multiply the losses, `pos_weight` their
-    first term; both broadcast, and the mean divides by the number of elements. Raises ShapeError.
-    Source: PyTorch's binary_cross_entropy_with_logits.
+    Both have one shape, or the target is a scalar. `weights` multiply the losses, `pos_weight`
+    their first term; both broadcast, and the mean divides by the number of elements. Raises
+    ShapeError. Source: PyTorch's binary_cross_entropy_with_logits.
     """
     given = {"weights": weights, "positive": pos_weight}
     by = tuple(name for name, w in given.items() if w is not None)
     told = {"by": by} if by else {}
     more = (given[name] for name in by)
     return _binary_cross_entropy(logits, target, *more, **told, reduction=reduction_of(reduction))
-
-
-LEAST_LOG = -100.0
-
-
-def _bernoulli_slopes(p: Node, t: Node) -> tuple[Node, Node]:
-    """(p - t) / (p (1 - p)), and log(1 - p) - log(p)."""
-    d_t = maximum(log1p(-p), LEAST_LOG) - maximum(log(p), LEAST_LOG)
-    return (p - t) / maximum(p * (1 - p), 1e-12), d_t
-
-
-_bernoulli_nll = loss(
-    "bernoulli_nll",
-    lambda p, t: -(t * maximum(log(p), LEAST_LOG) + (1 - t) * maximum(log1p(-p), LEAST_LOG)),
-    lambda p, t: -(
-        t * np.maximum(np.log(p), LEAST_LOG) + (1 - t) * np.maximum(np.log1p(-p), LEAST_LOG)
-    ),
-    _bernoulli_slopes,
-)
-
-
-@public
-def bernoulli_nll(p: Node, target: Any, *, reduction: str = "mean") -> Node:
-    """-t log(p) - (1 - t) log(1 - p) for probabilities p, logarithms not below -100.
-
-    Both have one shape, or the target is a scalar; raises ShapeError. Of logits, take
-    `binary_cross_entropy`. Source: PyTorch's torch.nn.functional.binary_cross_entropy.
-    """
-    return _bernoulli_nll(p, target, reduction=reduction_of(reduction))
 
 
 def _focal_parts(x: Node, t: Node, alpha: float | None) -> tuple[Node, Node, Any]:
@@ -356,8 +316,8 @@ def focal(
     *,
     reduction: str = "mean",
 ) -> Node:
-    """-alpha_t (1 - p_t)**gamma log(p_t), where p_t is the probability sigmoid(logits) gives what is
-    the case: binary cross-entropy that counts what is right already for less.
+    """-alpha_t (1 - p_t)**gamma log(p_t), where p_t is the probability sigmoid(logits) gives what
+    is the case: binary cross-entropy that counts what is right already for less.
 
     Targets from 0 to 1; alpha_t is `alpha` for 1 and 1 - alpha for 0, or always 1 for None. Both
     have one shape, or the target is a scalar; raises ShapeError. Source: Lin et al. 2017, "Focal

@@ -21,10 +21,6 @@ def _class_losses(x: Any, t: Any) -> Any:
     return -np.take_along_axis(_log_softmax(x), t[..., None].astype(int), -1)[..., 0]
 
 
-def _cross_entropy(x: Any, t: Any, w: Any = 1.0) -> Any:
-    return np.average(_class_losses(x, t), weights=w * np.ones(t.shape))
-
-
 def _hinge(s: Any, t: Any, margin: float = 1.0) -> Any:
     s = s.reshape(-1, s.shape[-1])
     rows = [
@@ -54,10 +50,6 @@ def _place(x: Any) -> Any:
     found = np.zeros((4, 7), x.dtype)
     found[2:0:-1, 1::2] = x
     return found
-
-
-def _mean_or_sum(losses: Any, reduction: str) -> Any:
-    return losses.mean() if reduction == "mean" else losses.sum()
 
 
 def _iota(x: Any, shape: Any, axes: Any) -> Any:
@@ -91,12 +83,7 @@ EXTRA: dict[str, Any] = {
     "softmax": lambda x, axis=-1: np.exp(_log_softmax(x, axis)),
     "log_softmax": _log_softmax,
     "class_losses": _class_losses,
-    "cross_entropy": _cross_entropy,
     "hinge": _hinge,
-    "squared_error": lambda a, b, reduction="mean": _mean_or_sum((a - b) ** 2, reduction),
-    "binary_cross_entropy": lambda x, t, reduction="mean": _mean_or_sum(
-        np.log(1 + np.exp(x)) - x * t, reduction
-    ),
     "l2": lambda *ws, strength=1.0: strength * sum((w**2).sum() for w in ws),
 }
 NUMPY = SimpleNamespace(**{**vars(np), **EXTRA, **samples.NUMPY})
@@ -106,10 +93,6 @@ def torch_namespace(torch: Any) -> SimpleNamespace:
     """The same names as PyTorch spells them."""
     f = torch.nn.functional
     every = lambda x: tuple(range(x.ndim))  # noqa: E731
-
-    def cross_entropy(x: Any, t: Any, w: Any = None) -> Any:
-        losses = f.cross_entropy(x.reshape(-1, x.shape[-1]), t.long().ravel(), reduction="none")
-        return losses.mean() if w is None else (losses * w).sum() / w.sum()
 
     names: dict[str, Any] = {
         "power": torch.pow,
@@ -129,15 +112,8 @@ def torch_namespace(torch: Any) -> SimpleNamespace:
         "matrix_transpose": lambda x: x.mT,
         "expand_dims": torch.unsqueeze,
         "concat": torch.cat,
-        "cross_entropy": cross_entropy,
         "softmax": torch.softmax,
         "log_softmax": torch.log_softmax,
-        "squared_error": lambda a, b, reduction="mean": f.mse_loss(
-            a, b.expand_as(a), reduction=reduction
-        ),
-        "binary_cross_entropy": lambda x, t, reduction="mean": f.binary_cross_entropy_with_logits(
-            x, t.expand_as(x), reduction=reduction
-        ),
         "l2": lambda *ws, strength=1.0: strength * sum((w**2).sum() for w in ws),
     }
     return SimpleNamespace(**{**vars(torch), **names, **samples.TORCH})
@@ -147,7 +123,7 @@ _NAMES = """
     add subtract multiply divide negative reciprocal square power abs maximum minimum where
     sqrt exp log log1p expm1 sin cos tanh sigmoid softplus relu sum prod mean max min logsumexp
     reshape transpose broadcast_to expand_dims squeeze flip slice concat stack index matmul
-    softmax log_softmax cross_entropy squared_error binary_cross_entropy l2
+    softmax log_softmax l2
 """
 TORCH = frozenset(_NAMES.split()) | samples.TORCH.keys()
 """The operations that PyTorch has under one of these names."""

@@ -12,7 +12,6 @@ from specs import (
     labelled,
     lone,
     one,
-    pair,
     positive,
     real,
     reduction,
@@ -175,12 +174,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "softmax":       [one(lambda m, x, a=a: m.softmax(x, a), real(2, 3, 4)) for a in (0, 1, -1)],
     "log_softmax":   [one(lambda m, x, a=a: m.log_softmax(x, a), real(2, 3, 4)) for a in (0, 1, -1)],
     "class_losses":  labelled("class_losses"),
-    "cross_entropy": [*labelled("cross_entropy"),
-                      one(lambda m, x, t, w: m.cross_entropy(x, t, w), real(5, 3), integer(5,
-                      dtype="u8"), positive(5))],
     "hinge":         [*labelled("hinge"), one(lambda m, x, t: m.hinge(x, t, margin=0.3), real(6, 4), integer(6))],
-    "squared_error": pair("squared_error"),
-    "binary_cross_entropy": pair("binary_cross_entropy"),
     "l2":            [one(lambda m, a, b: m.l2(a, b), real(3, 2), real(4)), one(lambda m, a: m.l2(a, strength=0.1), real(3))],
 }
 # fmt: on

@@ -1,0 +1,85 @@
+"""A cost and its slope -> where gradient descent ends, as stages; and loops that end by themselves.
+
+The loop is the one of Pearlmutter and Siskind 2008, "Using Programming Language Theory to Make
+Automatic Differentiation Sound and Efficient": the rate doubles after ten steps that went well, and
+halves after one that did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import graphc as gr
+from graphc import Node
+
+NEAR = 1e-5
+"""A slope, or a step, that is no longer than this ends the descent."""
+
+Cost = Callable[[Node], Node]
+Slope = Callable[[Cost, Node], Node]
+Loop = Callable[[Callable[..., Any], Callable[..., Any], Any], Any]
+
+
+def reverse(cost: Cost, x: Node) -> Node:
+    """The gradient of a cost, by reverse mode."""
+    return gr.grad(cost(x), x, disconnected="zero")
+
+
+def forward(cost: Cost, x: Node) -> Node:
+    """The gradient of a cost, by forward mode: one tangent for each direction."""
+    return gr.jacobian(cost(x), x, "forward", disconnected="zero")
+
+
+SLOPES: dict[str, Slope] = {"r": reverse, "f": forward}
+
+
+def bounded(most: int) -> Loop:
+    """A loop that reverse mode passes through: it has room for so many steps, and those after its
+    end do nothing.
+    """
+
+    def loop(going: Callable[..., Any], step: Callable[..., Any], init: Any) -> Any:
+        def one(state: Any) -> tuple[Any, None]:
+            return gr.cond(going(state), step, lambda state: state, state), None
+
+        return gr.scan(one, init, length=most)[0]
+
+    return loop
+
+
+def argmin(cost: Cost, slope: Slope, start: Node, rate: float, loop: Loop = gr.while_loop) -> Node:
+    """Where gradient descent from `start` ends, its first steps at `rate`."""
+
+    def step(state: Any) -> Any:
+        x, fx, gx, eta, count, _ = state
+        new = x - eta * gx
+        stop = lambda: (x, fx, gx, eta, count, False)  # noqa: E731
+        faster = lambda: (x, fx, gx, 2 * eta, 0 * count, True)  # noqa: E731
+        slower = lambda: (x, fx, gx, eta / 2, 0 * count, True)  # noqa: E731
+
+        def moved() -> Any:
+            f_new = cost(new)
+            went = lambda: (new, f_new, slope(cost, new), eta, count + 1, True)  # noqa: E731
+            return gr.cond(f_new < fx, went, slower)
+
+        def tried() -> Any:
+            return gr.cond(length(new - x) <= NEAR, stop, moved)
+
+        def moving() -> Any:
+            return gr.cond(gr.equal(count, 10), faster, tried)
+
+        return gr.cond(length(gx) <= NEAR, stop, moving)
+
+    begin = (start, cost(start), slope(cost, start), rate, 0, True)
+    return loop(lambda state: state[-1], step, begin)[0]
+
+
+def argmax(cost: Cost, slope: Slope, start: Node, rate: float, loop: Loop = gr.while_loop) -> Node:
+    """Where gradient ascent from `start` ends."""
+    return argmin(lambda x: -cost(x), slope, start, rate, loop)
+
+
+def length(x: Node) -> Node:
+    """The Euclidean norm of a vector."""
+    return gr.sqrt(gr.sum(x * x))

@@ -1,0 +1,67 @@
+"""Particle: where a charge must stand so that a particle it repels passes through the origin.
+
+Another charge stands at (10, 0), this one at (10, 10 - w). Euler's steps follow the particle, which
+the gradient of the potential accelerates, until it would cross the axis; descent along w makes the
+square of where it does cross small. The slope along w is named first, then that of the potential.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import graphc as gr
+from graphc import Node
+
+from .descent import SLOPES, Loop, Slope, argmin, bounded, length
+from .problem import Arrays, Programs, declared
+
+TICK = 0.1
+"""The seconds of one step."""
+
+
+def drawn(rng: np.random.Generator, rate: float, most: int) -> Arrays:
+    """The start; the first rate of descent and the room for Euler's steps."""
+    start = 0.1 * rng.random(1)
+    return {"start": start, "rate": np.float64(rate), "most": np.int64(most)}
+
+
+def programs(arrays: Arrays) -> Programs:
+    """w for each pair of modes."""
+    return {f"{o}{i}": [particle(arrays, o, i)] for o in SLOPES for i in SLOPES}
+
+
+def particle(arrays: Arrays, outer: str, inner: str) -> Node:
+    """w; a gradient is asked of the loop of steps only by mode r."""
+    g = gr.Graph(f"particle_{outer}{inner}")
+    (start,) = declared(g, arrays, "start")
+    loop = bounded(int(arrays["most"])) if outer == "r" else gr.while_loop
+
+    def miss(w: Node) -> Node:
+        return crossing(w, SLOPES[inner], loop) ** 2
+
+    return argmin(miss, SLOPES[outer], start, float(arrays["rate"]))
+
+
+def crossing(w: Node, slope: Slope, loop: Loop) -> Node:
+    """Where the particle crosses the axis, on a straight line from its last step above it."""
+    g = w.graph
+    charges = (gr.concat([g.constant([10.0]), 10 - w]), g.constant([10.0, 0.0]))
+
+    def potential(x: Node) -> Node:
+        return sum(1 / length(x - charge) for charge in charges)
+
+    def step(state: Any) -> Any:
+        x, v, _ = state
+        new = x + TICK * v
+        above = new[1] > 0
+        return gr.cond(
+            above,
+            lambda: (new, v - TICK * slope(potential, x), above),
+            lambda: (x, v, above),
+        )
+
+    start = (g.constant([0.0, 8.0]), g.constant([0.75, 0.0]), True)
+    x, v, _ = loop(lambda state: state[-1], step, start)
+    return x[0] - x[1] / v[1] * v[0]
