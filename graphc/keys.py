@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc import init
-from graphc.define import CURRENT
 from graphc.draft import Draft
 from graphc.errors import DTypeError, ShapeError, UsageError
-from graphc.graph import STATE, Graph, Node, graph_of
+from graphc.graph import CURRENT, STATE, Graph, Node, graph_of
 from graphc.joint import Joint
 from graphc.ops import maximum
 from graphc.ops import random as drawing

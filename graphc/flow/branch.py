@@ -105,7 +105,8 @@ def cond(
     """`then(*args)` where the scalar bool `condition` holds, else `otherwise(*args)`; only the one
     that is taken is computed, in its gradient too.
 
-    Both give the same structure of stages, of the same types; they may read stages around them
+    Each is called with stages of its own for `args`, so that it may take gradients with respect to
+    them. Both give the same structure of stages, of the same types; they may read stages around them
     beside `args`. Raises ShapeError, DTypeError or UsageError where they do not fit together.
     `gr.where` chooses element by element, and computes both. Source: jax.lax.cond.
     """
@@ -131,7 +132,9 @@ def _traced(
     graph: Graph, function: Callable[..., Any], args: Sequence[Any], word: str
 ) -> tuple[Body, Any, Any]:
     body = Body(graph, getattr(function, "__name__", word).strip("<>"))
-    found = body.run(function, *args)
+    given, structure = flat(args)
+    own = [body.stage(v) if isinstance(v, Node) else v for v in given]
+    found = body.run(function, *structure(own))
     values, rebuild = flat(found)
     stages = [body.stage(v) for v in values]
     body.finish({f"y{k}": n for k, n in enumerate(stages)})

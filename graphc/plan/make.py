@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from graphc.graph import CONST, INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
@@ -237,11 +238,19 @@ def numbered(joint: Joint, parts: Mapping[str, Part]) -> tuple[dict[Node, int], 
                 numbers[node] = min(known)
     packed = [n for n in graph.nodes if isinstance(n.op.spell, Pack)]
     numbers |= {n: min(numbers.get(a, 0) for a in n.args) for n in packed}
+    known = {_steps(n): number for n, number in numbers.items() if _steps(n) is not None}
+    numbers |= {n: known[_steps(n)] for n in graph.nodes if _steps(n) in known}
     stages = (
         Stage(number, _named(chief), graph.texts.get(chief, ""), chief.types[0], chief)
         for chief, number in chiefs.items()
     )
     return numbers, tuple(stages)
+
+
+def _steps(node: Node) -> Any:
+    """What tells that loops run the same steps, as the one that a user wrote and a wider one do."""
+    key = node.attrs.get("key")
+    return None if key is None else (node.op.name, key, node.backward_of)
 
 
 def _forward_lines(parts: Iterable[Part], forward: set[Node]) -> list[Node]:

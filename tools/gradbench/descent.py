@@ -54,17 +54,27 @@ def argmin(cost: Cost, slope: Slope, start: Node, rate: float, loop: Loop = gr.w
     def step(state: Any) -> Any:
         x, fx, gx, eta, count, _ = state
         new = x - eta * gx
-        stop = lambda: (x, fx, gx, eta, count, False)  # noqa: E731
-        faster = lambda: (x, fx, gx, 2 * eta, 0 * count, True)  # noqa: E731
-        slower = lambda: (x, fx, gx, eta / 2, 0 * count, True)  # noqa: E731
 
-        def moved() -> Any:
+        def stop() -> Any:
+            return x, fx, gx, eta, count, False
+
+        def faster() -> Any:
+            return x, fx, gx, 2 * eta, 0 * count, True
+
+        def slower() -> Any:
+            return x, fx, gx, eta / 2, 0 * count, True
+
+        def moved(new: Node) -> Any:
             f_new = cost(new)
-            went = lambda: (new, f_new, slope(cost, new), eta, count + 1, True)  # noqa: E731
-            return gr.cond(f_new < fx, went, slower)
+            return gr.cond(
+                f_new < fx,
+                lambda new: (new, f_new, slope(cost, new), eta, count + 1, True),
+                lambda _: slower(),
+                new,
+            )
 
         def tried() -> Any:
-            return gr.cond(length(new - x) <= NEAR, stop, moved)
+            return gr.cond(length(new - x) <= NEAR, lambda _: stop(), moved, new)
 
         def moving() -> Any:
             return gr.cond(gr.equal(count, 10), faster, tried)

@@ -55,12 +55,11 @@ def crossing(w: Node, slope: Slope, loop: Loop) -> Node:
     def step(state: Any) -> Any:
         x, v, _ = state
         new = x + TICK * v
-        above = new[1] > 0
-        return gr.cond(
-            above,
-            lambda: (new, v - TICK * slope(potential, x), above),
-            lambda: (x, v, above),
-        )
+
+        def moved(x: Node, v: Node) -> Any:
+            return new, v - TICK * slope(potential, x), True
+
+        return gr.cond(new[1] > 0, moved, lambda x, v: (x, v, False), x, v)
 
     start = (g.constant([0.0, 8.0]), g.constant([0.75, 0.0]), True)
     x, v, _ = loop(lambda state: state[-1], step, start)

@@ -109,9 +109,9 @@ def interpreted(program: Program, results: list[gr.Node], wrt: list[gr.Node]) ->
 def compiled(program: Program, results: list[gr.Node], wrt: list[gr.Node], *, jit: bool) -> Any:
     """Values and gradients from the emitted module, with the JIT or as plain Python."""
     run = gr.compile([program.loss, *results], wrt=wrt or None, jit=jit, disconnected="zero")
-    found = run({node.name: array for node, array in program.feeds.items()})
+    found = run({str(node.name): array for node, array in program.feeds.items()})
     values, slopes = found if wrt else (found, {})
-    return dict(zip(results, values[1:], strict=True)), {w: slopes[w.name] for w in wrt}
+    return dict(zip(results, values[1:], strict=True)), {w: slopes[str(w.name)] for w in wrt}
 
 
 WAYS: dict[str, Way] = {

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from .jit import FLAGS, PLAIN
+from .jit import FLAGS, JIT_OFF, PLAIN
 from .memory import copy
 from .numbers import select
 
@@ -16,7 +16,7 @@ from .numbers import select
 
 
 @njit(**FLAGS)
-def put_set(n: int, k: int, x: Any, at: Any, values: Any, out: Any, winners: Any) -> None:
+def _compiled_set(n: int, k: int, x: Any, at: Any, values: Any, out: Any, winners: Any) -> None:
     """The last value at each place."""
     copy(out, x, n)
     for i in range(n):
@@ -28,7 +28,7 @@ def put_set(n: int, k: int, x: Any, at: Any, values: Any, out: Any, winners: Any
 
 
 @njit(**FLAGS)
-def put_extreme(
+def _compiled_extreme(
     n: int, k: int, largest: int, x: Any, at: Any, values: Any, out: Any, winners: Any
 ) -> None:
     """The largest or the smallest at each place; NaN is both."""
@@ -45,7 +45,7 @@ def put_extreme(
 
 
 @njit(**FLAGS)
-def put_product(n: int, k: int, x: Any, at: Any, values: Any, out: Any) -> None:
+def _compiled_product(n: int, k: int, x: Any, at: Any, values: Any, out: Any) -> None:
     """The product of all at each place."""
     copy(out, x, n)
     for j in range(k):
@@ -76,3 +76,6 @@ def _plain_product(n: int, k: int, x: Any, at: Any, values: Any, out: Any) -> No
 
 
 PLAIN |= {"put_set": _plain_set, "put_extreme": _plain_extreme, "put_product": _plain_product}
+put_set = _plain_set if JIT_OFF else _compiled_set
+put_extreme = _plain_extreme if JIT_OFF else _compiled_extreme
+put_product = _plain_product if JIT_OFF else _compiled_product
