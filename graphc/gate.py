@@ -16,7 +16,7 @@ import numpy as np
 from graphc.batching import whole
 from graphc.errors import GraphError, UsageError
 from graphc.grad import backward
-from graphc.graph import FUNCTIONS, OPS, Graph, Node, Op, declare, graph_of
+from graphc.graph import FUNCTIONS, OPS, STATE, Graph, Node, Op, declare, graph_of
 from graphc.interpret import evaluate
 from graphc.ops.arith import Masked
 from graphc.ops.reduce import sum as total
@@ -74,7 +74,13 @@ def _defined(name: str, forward: Callable[..., Any], *args: Node, **constants: A
 
 def _inferred(define: Callable[..., Node], *types: Type, **constants: Any) -> Type:
     graph = Graph("gate")
-    return define(*(graph.input(f"x{i}", t) for i, t in enumerate(types)), **constants).type
+    found = define(*(graph.input(f"x{i}", t) for i, t in enumerate(types)), **constants)
+    if graph.leaves(STATE):
+        raise UsageError(
+            "what a gate computes is a function of its arguments, and this draws random numbers",
+            hint="draw them outside, and give them to the gate",
+        )
+    return found.type
 
 
 def _interpreted(define: Callable[..., Node], *arrays: np.ndarray, **constants: Any) -> np.ndarray:

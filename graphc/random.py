@@ -269,9 +269,7 @@ def randint(
 
 
 @telling
-def permutation(
-    x: Any, axis: int = 0, *, graph: Graph | None = None, key: Any = None
-) -> Node:
+def permutation(x: Any, axis: int = 0, *, graph: Graph | None = None, key: Any = None) -> Node:
     """The numbers 0 to x - 1 in a random order, i64; or a stage in a random order along `axis`.
 
     Every order is as likely as any other: that of random bits. Raises ShapeError, UsageError.

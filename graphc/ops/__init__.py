@@ -7,6 +7,7 @@ graphc.graph.
 from graphc.ops import activations as _activations
 from graphc.ops import adaptive as _adaptive
 from graphc.ops import arith as _arith
+from graphc.ops import attention as _attention
 from graphc.ops import bits as _bits
 from graphc.ops import classes as _classes
 from graphc.ops import conv as _conv
@@ -54,6 +55,7 @@ from graphc.ops import training as _training
 from graphc.ops.activations import *
 from graphc.ops.adaptive import *
 from graphc.ops.arith import *
+from graphc.ops.attention import *
 from graphc.ops.bits import *
 from graphc.ops.classes import *
 from graphc.ops.conv import *
@@ -103,6 +105,7 @@ __all__: list[str] = []
 __all__ += _activations.__all__
 __all__ += _adaptive.__all__
 __all__ += _arith.__all__
+__all__ += _attention.__all__
 __all__ += _bits.__all__
 __all__ += _classes.__all__
 __all__ += _conv.__all__

@@ -179,6 +179,7 @@ def _cross_entropy_batch(op: Op, args: Sequence[Node], mapped: Mapped, size: Dim
 
 plain_cross_entropy = declare(
     Op(
+        "cross_entropy",
         _cross_entropy_type,
         Expand(_cross_entropy_define),
         _cross_entropy_numpy,
@@ -258,7 +259,7 @@ def _margins_numpy(scores: np.ndarray, labels: np.ndarray, margin: float, p: int
 def _margins_vjp(
     g: Node, y: Node, scores: Node, labels: Node, margin: float, p: int
 ) -> tuple[Node, None]:
-    """p (excess)**(p - 1) / classes for each class above its margin, minus their sum for the own."""
+    """p (excess)**(p - 1) / classes for each class above its margin, less their sum for the own."""
     excess, own = _excess(scores, labels, margin)
     inside = logical_and(excess > 0, ~own)
     over = where(inside, p * maximum(excess, 0) ** (p - 1), 0)

@@ -200,7 +200,7 @@ _hinge_embedding = loss(
 def _ranking_slopes(x: Node, y: Node, t: Node, margin: float) -> tuple[Node, Node, Node]:
     """-t, t and y - x, where the order is wrong."""
     wrong = greater(margin - t * (x - y), 0)
-    pull = where(wrong, astype(t, x.dtype), 0)
+    pull = where(wrong, t, 0)
     return -pull, pull, where(wrong, y - x, 0)
 
 

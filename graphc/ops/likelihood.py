@@ -29,7 +29,7 @@ from graphc.ops.layout import expand_dims
 from graphc.ops.neural import log_softmax, log_softmax_numpy, softmax
 from graphc.ops.reduce import count, sum
 from graphc.ops.spell import Expand
-from graphc.types import DTYPES, Type, dtype_name, floating, promote, shape_text
+from graphc.types import DTYPES, FLOATS, Type, dtype_name, floating, promote, shape_text
 
 __all__ = [
     "cross_entropy",
@@ -117,7 +117,7 @@ def _rows(
     smoothing: float = 0.0, reduction: str = "mean", logarithms: bool = False,
 ) -> _Rows:  # fmt: skip
     given = dict(zip(by, weights, strict=True))
-    x = astype(x, floating(promote(x.dtype, *(w.dtype for w in weights))))
+    x = astype(x, _float(x.dtype, target.dtype, weights))
     logs = x if logarithms else log_softmax(x)
     rows, classes = given.get("rows"), given.get("classes")
     return _Rows(logs, target, rows, classes, ignore, smoothing, reduction)
@@ -136,8 +136,13 @@ def _rows_type(
     for kind, weight in zip(by, weights, strict=True):
         wanted = shape if kind == "rows" else x.shape[-1:]
         check_weights(weight, wanted, f"{kind} of shape {shape_text(wanted)}")
-    dtype = floating(promote(x.dtype, *(w.dtype for w in weights)))
-    return Type(dtype, shape if reduction == "none" else ())
+    return Type(_float(x.dtype, target.dtype, weights), shape if reduction == "none" else ())
+
+
+def _float(x: str, target: str, weights: Sequence[Any]) -> str:
+    """The element type of a likelihood; labels have no part in it."""
+    more = (target,) if target in FLOATS else ()
+    return floating(promote(x, *more, *(w.dtype for w in weights)))
 
 
 def _rows_define(x: Node, target: Node, *weights: Node, **attrs: Any) -> Node:

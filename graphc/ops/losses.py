@@ -30,7 +30,7 @@ from graphc.ops.classes import reduced, reduction_of
 from graphc.ops.maths import sigmoid, softplus, tanh
 from graphc.ops.reduce import count, mean
 from graphc.ops.spell import Expand
-from graphc.types import Type, broadcast, floating, promote, shape_text
+from graphc.types import DTYPES, FLOATS, NAMES, Type, broadcast, floating, promote, shape_text
 
 __all__ = [
     "binary_cross_entropy",
@@ -59,8 +59,14 @@ def _loss_type(x: Type, t: Type, *more: Type, reduction: str, **_: Any) -> Type:
         if broadcast(x.shape, other.shape) != x.shape:
             texts = f"{shape_text(other.shape)} does not broadcast to {shape_text(x.shape)}"
             raise ShapeError(f"a further argument of shape {texts}", code="G102")
-    dtype = floating(promote(*(a.dtype for a in (x, t, *more))))
+    dtype = common(x.dtype, t.dtype, *(a.dtype for a in more))
     return Type(dtype, x.shape if reduction == "none" else ())
+
+
+def common(*dtypes: str) -> str:
+    """The element type of a loss: that of its floats together; labels and counts take it too."""
+    floats = [d for d in dtypes if d in FLOATS]
+    return promote(*floats) if floats else floating(promote(*dtypes))
 
 
 MEANS: dict[str, Callable[[Any], Any]] = {"mean": np.mean, "sum": np.sum, "none": lambda x: x}
@@ -82,24 +88,24 @@ def loss(
     which are given floats.
     """
 
-    def expanded(x: Node, *rest: Node, reduction: str, **attrs: Any) -> Node:
-        losses = define(_float(x, *rest), *rest, **attrs)
-        return reduced(losses, reduction)
+    def expanded(*args: Node, reduction: str, **attrs: Any) -> Node:
+        return reduced(define(*_floats(args), **attrs), reduction)
 
-    def numpy(x: Array, *rest: Array, reduction: str, **attrs: Any) -> Any:
-        losses = means(x, *rest, **attrs)
-        return MEANS[reduction](np.broadcast_to(losses, x.shape))
+    def numpy(*args: Array, reduction: str, **attrs: Any) -> Any:
+        dtype = DTYPES[common(*(NAMES[a.dtype] for a in args))]
+        losses = means(*(a.astype(dtype) for a in args), **attrs)
+        return MEANS[reduction](np.broadcast_to(losses, args[0].shape))
 
-    def vjp(g: Node, y: Node, x: Node, *rest: Node, reduction: str, **attrs: Any) -> list[Any]:
-        share = _share(g, x, reduction)
-        found = slopes(_float(x, *rest), *rest, **attrs)
-        return [None if s is None else s * share for s in found]
+    def vjp(g: Node, y: Node, *args: Node, reduction: str, **attrs: Any) -> list[Any]:
+        share = _share(g, args[0], reduction)
+        return [None if s is None else s * share for s in slopes(*_floats(args), **attrs)]
 
     return declare(Op(name, _loss_type, Expand(expanded), numpy, vjp))
 
 
-def _float(x: Node, *rest: Node) -> Node:
-    return astype(x, floating(promote(x.dtype, *(a.dtype for a in rest))))
+def _floats(args: Sequence[Node]) -> list[Node]:
+    dtype = common(*(a.dtype for a in args))
+    return [astype(a, dtype) for a in args]
 
 
 def residual(

@@ -80,11 +80,11 @@ def _double_numpy(key: Any, counter: Any) -> np.ndarray:
 
 
 def _type(dtype: str) -> Callable[[Type, Type], Type]:
-    def infer(key: Type, counter: Type) -> Type:
-        for each in (key, counter):
+    def infer(keys: Type, counters: Type) -> Type:
+        for each in (keys, counters):
             if each.dtype != "i64":
                 raise DTypeError(f"keys and counters are i64, not {each}")
-        return Type(dtype, broadcast(key.shape, counter.shape))
+        return Type(dtype, broadcast(keys.shape, counters.shape))
 
     return infer
 

@@ -48,5 +48,3 @@ def when_training(training: Node, otherwise: Any) -> Node:
     unless it is told training=True. Raises ShapeError where the two types differ.
     """
     return TRAINED(stage(training), otherwise)
-
-

@@ -47,12 +47,8 @@ def within(venv: Path, arguments: Sequence[str]) -> int:
     return subprocess.run([str(python), "-m", "tools.opinfo", *arguments], check=False).returncode
 
 
-def main(arguments: Sequence[str]) -> int:
+def run_all(given: argparse.Namespace) -> int:
     """Runs the operators and prints the table; 1 where a whole run misses the goal."""
-    given = parser().parse_args(arguments)
-    if given.venv and interpreter(given.venv.absolute()) != Path(sys.executable):
-        return within(given.venv.absolute(), arguments)
-    warnings.simplefilter("ignore")
     from . import report
     from .mapping import ROWS
     from .program import WAYS
@@ -74,6 +70,20 @@ def main(arguments: Sequence[str]) -> int:
     if given.json:
         given.json.write_text(json.dumps(report.record(outcomes, unmapped), indent=1) + "\n")
     return int(whole and not report.reached(outcomes, *GOAL))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 0, 1 (the goal is missed), 2 (what it needs is missing)."""
+    given = parser().parse_args(arguments)
+    venv = given.venv and given.venv.absolute()
+    try:
+        if venv and interpreter(venv) != Path(sys.executable):
+            return within(venv, arguments)
+        warnings.simplefilter("ignore")
+        return run_all(given)
+    except (ModuleNotFoundError, subprocess.CalledProcessError) as error:
+        print(f"opinfo: {error}; --venv DIR makes an environment", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -69,6 +69,8 @@ def absent(outcomes: Iterable[Outcome], unmapped: dict[str, str], *, names: bool
     groups: dict[str, list[str]] = defaultdict(list)
     for name, reason in (missing | unmapped).items():
         groups[reason].append(name)
+    if not groups:
+        return []
     by_count = sorted(groups.items(), key=lambda item: -len(item[1]))
     lines = [f"  {len(n):5} {why}" + (f": {', '.join(n)}" if names else "") for why, n in by_count]
     return [f"operators not mapped: {len(missing | unmapped)}", *lines]

@@ -7,11 +7,12 @@ module finds all of it in one file, these modules one behind the other.
 Traps for who emits code: Note [Lean] in jit.py.
 """
 
+from importlib import import_module
+from typing import Any
+
 from numba import njit
 
 from .clock import held, tick, tick_with
-from .equations import cholesky, lu, lu_solve, triangular_solve
-from .expm import expm
 from .functions import (
     acos,
     acosh,
@@ -118,8 +119,6 @@ from .products import (
     BLAS,
     gemm,
 )
-from .puts import put_extreme, put_product, put_set
-from .random import threefry, uniform32, uniform32_second, uniform64
 from .registers import (
     all_lanes,
     any_lanes,
@@ -156,9 +155,6 @@ from .registers import (
     to_u32,
     to_u64,
 )
-from .running import recurrence, running_best, running_logsumexp, running_product, running_sum
-from .sorting import argsort, search
-from .spectra import eigh, eigvalsh, qr, svd, svdvals
 from .team import (
     GIVENS,
     add_up,
@@ -183,6 +179,33 @@ PLAIN |= {
 }
 
 globals().update(GIVENS)
+
+SELDOM: dict[str, tuple[str, ...]] = {
+    "equations": ("cholesky", "lu", "lu_solve", "triangular_solve"),
+    "expm": ("expm",),
+    "puts": ("put_extreme", "put_product", "put_set"),
+    "random": ("threefry", "uniform32", "uniform32_second", "uniform64"),
+    "running": (
+        "recurrence",
+        "running_best",
+        "running_logsumexp",
+        "running_product",
+        "running_sum",
+    ),
+    "sorting": ("argsort", "search"),
+    "spectra": ("eigh", "eigvalsh", "qr", "svd", "svdvals"),
+}
+"""Routines that few modules call, by the part that has them: imported when they are asked for."""
+
+_PART = {name: part for part, names in SELDOM.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PART:
+        raise AttributeError(f"the prelude has no {name!r}")
+    globals()[name] = found = getattr(import_module(f".{_PART[name]}", __name__), name)
+    return found
+
 
 __all__ = [
     "BLAS",

@@ -37,15 +37,19 @@ def element(code: int) -> str:
     return ELEMENTS[code]
 
 
-def check_size(shape: tuple[int, ...], what: str) -> None:
+HELD = 2**28
+"""Elements that an array may have which is computed while a model is read."""
+
+
+def check_size(shape: tuple[int, ...], what: str, limit: int = LIMIT) -> None:
     """Raise DataError where a shape has a negative size, or more elements than anybody means."""
     if any(n < 0 for n in shape):
         raise DataError(f"{what} has the negative size {min(shape)}")
     count = 1
     for n in shape:
         count *= n
-    if count > LIMIT:
-        raise DataError(f"{what} declares {count:,} elements, more than {LIMIT:,}")
+    if count > limit:
+        raise DataError(f"{what} has {count:,} elements, more than {limit:,}")
 
 
 def array(tensor: TensorProto, what: str = "") -> np.ndarray:

@@ -124,7 +124,7 @@ def unary(names: Mapping[str, str]) -> None:
 
 def integers(known: Any) -> tuple[int, ...]:
     """The integers of a known vector or scalar."""
-    return tuple(int(n) for n in np.ravel(known))
+    return literal(np.ravel(known).tolist(), "this input")
 
 
 def dims(known: Any) -> tuple[Dim, ...]:
@@ -148,4 +148,4 @@ def literal(shape: Iterable[Dim], what: str) -> tuple[int, ...]:
     for n in found:
         if isinstance(n, Size):
             raise Unsupported(f"{what} needs literal sizes, but one is named {n}")
-    return found  # type: ignore[return-value]
+    return tuple(map(int, found))  # type: ignore[arg-type]

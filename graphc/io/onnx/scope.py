@@ -15,6 +15,7 @@ from graphc.errors import DataError, GraphcError
 from graphc.graph import Graph, Node
 from graphc.interpret import evaluate
 from graphc.io.onnx.elements import (
+    HELD,
     array,
     attribute_value,
     attributes,
@@ -224,7 +225,8 @@ def fold(row: Row, args: Sequence[Any], keywords: Mapping[str, Any]) -> list[Any
     roots = [r for r in results if isinstance(r, Node)]
     for node in graph.order(*roots):
         for kind in node.types:
-            check_size(tuple(n for n in kind.shape if not isinstance(n, Size)), "a known value")
+            sizes = tuple(n for n in kind.shape if not isinstance(n, Size))
+            check_size(sizes, "what is computed while reading", HELD)
     values = evaluate(roots, {})
     return [values[r] if isinstance(r, Node) else r for r in results]
 

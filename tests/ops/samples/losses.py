@@ -182,6 +182,8 @@ def torch_rows(name: str) -> Callable[..., Any]:
         probabilities = t.is_floating_point()
         flat = x.reshape(-1, x.shape[-1])
         target = t.reshape(flat.shape) if probabilities else t.long().ravel()
+        if isinstance(class_weights, torch.Tensor):
+            raise TypeError("PyTorch's class weights take no gradient")
         w = None if class_weights is None else torch.tensor(class_weights, dtype=x.dtype)
         more = {} if name == "nll_loss" else {"label_smoothing": smoothing}
         more |= {} if probabilities else {"ignore_index": ignore}
@@ -189,7 +191,8 @@ def torch_rows(name: str) -> Callable[..., Any]:
         if weights is None and reduction != "none":
             return function(flat, target, w, reduction=reduction, **more)
         losses = function(flat, target, w, reduction="none", **more).reshape(x.shape[:-1])
-        return losses if weights is None else (losses * weights).sum() / weights.sum()
+        losses = losses if weights is None else losses * weights
+        return losses if reduction == "none" else losses.sum() / weights.sum()
 
     return loss
 
@@ -199,6 +202,8 @@ def spread(name: str) -> Callable[..., Any]:
     call = functional(name)
     return lambda x, t, *args, **options: call(x, t.expand_as(x), *args, **options)
 
+
+ENDS_OF_KL = {"mean": lambda x: x.mean(), "none": lambda x: x, "batchmean": lambda x: x.sum() / len(x)}
 
 TORCH: dict[str, Callable[..., Any]] = {
     "squared_error": spread("mse_loss"),
@@ -210,7 +215,7 @@ TORCH: dict[str, Callable[..., Any]] = {
     "bernoulli_nll": spread("binary_cross_entropy"),
     "poisson_nll": spread("poisson_nll_loss"),
     "gaussian_nll": functional("gaussian_nll_loss"),
-    "kl_divergence": functional("kl_div"),
+    "kl_divergence": lambda x, t, *, log_target=False, reduction="mean": ENDS_OF_KL[reduction](functional("kl_div")(x, t, log_target=log_target, reduction="none")),
     "soft_margin": functional("soft_margin_loss"),
     "hinge_embedding": functional("hinge_embedding_loss"),
     "margin_ranking": functional("margin_ranking_loss"),
@@ -227,7 +232,14 @@ TORCH: dict[str, Callable[..., Any]] = {
     "embedding_bag": lambda ids, w, mode="mean", weights=None: functional("embedding_bag")(ids.long(), w, mode=mode, per_sample_weights=weights),
 }  # fmt: skip
 
-CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0])
+CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0], "f4")
+CERTAIN = np.array([[0.0, 1.0], [0.5, 0.5], [0.0, 0.25]])
+
+
+def literal(m: Any, values: Any) -> Any:
+    """An array for graphc and NumPy, a tensor for PyTorch."""
+    return m.from_numpy(values) if hasattr(m, "from_numpy") else values
+
 
 # fmt: off
 SAMPLES: dict[str, list[Sample]] = {
@@ -250,7 +262,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "bernoulli_nll":  [one(lambda m, p, t: m.bernoulli_nll(p, t), chances(5), chances(5)), one(lambda m, p, t: m.bernoulli_nll(p, t, reduction="none"), chances(2, 3), chances())],
     "poisson_nll":    [one(lambda m, x, t: m.poisson_nll(x, t), real(5), positive(5)), one(lambda m, x, t: m.poisson_nll(x, t, False, reduction="none"), positive(2, 3), positive(2, 3)), one(lambda m, x, t: m.poisson_nll(x, t, full=True, reduction="sum"), real(4), given([0.4, 1.5, 2.5, 6.0]))],
     "gaussian_nll":   [one(lambda m, x, t, v: m.gaussian_nll(x, t, v), real(3, 4), real(3, 4), positive(3)), one(lambda m, x, t, v: m.gaussian_nll(x, t, v, full=True, reduction="none"), batch(3, 2), real(3, 2)._replace(named=True), positive())],
-    "kl_divergence":  [one(lambda m, x, t: m.kl_divergence(x, t), real(3, 4), chances(3, 4)), one(lambda m, x, t: m.kl_divergence(x, t, reduction="batchmean"), real(3, 2), given([[0.0, 1.0], [0.5, 0.5], [0.0, 0.3]], "f64")), one(lambda m, x, t: m.kl_divergence(x, t, log_target=True, reduction="none"), real(3), real(3))],
+    "kl_divergence":  [one(lambda m, x, t: m.kl_divergence(x, t), real(3, 4), chances(3, 4)), one(lambda m, x: m.kl_divergence(x, literal(m, CERTAIN), reduction="batchmean"), real(3, 2)), one(lambda m, x, t: m.kl_divergence(x, t, log_target=True, reduction="none"), real(3), real(3))],
     # signs and orders
     "soft_margin":    [one(lambda m, x, t: m.soft_margin(x, t), real(5), signs(5)), one(lambda m, x, t: m.soft_margin(x, t, reduction="none"), real(2, 3), real(2, 3))],
     "hinge_embedding": [one(lambda m, x, t: m.hinge_embedding(x, t), real(7), signs(7)), one(lambda m, x, t: m.hinge_embedding(x, t, 0.4, reduction="sum"), real(2, 3), signs(2, 3))],
@@ -259,7 +271,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "cross_entropy":  [*labelled("cross_entropy"), one(lambda m, x, t, w: m.cross_entropy(x, t, w), real(5, 3), integer(5, dtype="u8"), positive(5))],
     "weighted_cross_entropy": [
         one(lambda m, x, t: m.cross_entropy(x, t, ignore=1, smoothing=0.1), batch(6, 3), labels(6)),
-        one(lambda m, x, t: m.cross_entropy(x, t, class_weights=CLASS_WEIGHTS.astype(np.float32), ignore=-100), real(4, 3), given([0, 2, -100, 1], "i64")),
+        one(lambda m, x, t: m.cross_entropy(x, t, class_weights=CLASS_WEIGHTS, ignore=-100, smoothing=0.1), real(4, 3), given([0, 2, -100, 1], "i64")),
         one(lambda m, x, t, r, w: m.cross_entropy(x, t, r, class_weights=w, smoothing=0.2, ignore=2), real(6, 3), integer(6), positive(6), positive(3)),
         one(lambda m, x, t, r, w: m.cross_entropy(x, t, r, class_weights=w, reduction="none"), real(2, 3, 4), integer(2, 3, dtype="i64"), positive(2, 3), positive(4)),
         one(lambda m, x, p: m.cross_entropy(x, p, smoothing=0.1), batch(3, 4), chances(3, 4)._replace(named=True)),

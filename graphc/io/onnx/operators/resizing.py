@@ -15,6 +15,7 @@ import numpy as np
 import graphc.ops as gr
 from graphc.errors import DataError
 from graphc.graph import Node
+from graphc.io.onnx.elements import HELD, check_size
 from graphc.io.onnx.refusals import Unsupported
 from graphc.io.onnx.rows import Known, integers, literal, row
 from graphc.types import DTYPES
@@ -99,6 +100,7 @@ class Kernel:
 
 def matrix(x: np.ndarray, a: Axis, kernel: Kernel) -> np.ndarray:
     """(new, old): the weights of old elements for new ones, which lie at coordinates `x`."""
+    check_size((a.new, a.old), "the matrix of a Resize", HELD)
     wide = max(1.0, 1.0 / a.scale) if kernel.smooth else 1.0
     first = np.floor(x - kernel.reach * wide).astype(int)
     found = np.zeros((a.new, a.old))

@@ -8,12 +8,14 @@ import numpy as np
 
 import graphc.ops as gr
 from graphc.graph import Node
+from graphc.io.onnx.elements import HELD, check_size
 from graphc.io.onnx.rows import Known, integers, literal, row
 from graphc.types import DTYPES
 
 
 def _turned(n: int, m: int, inverse: bool) -> np.ndarray:
     """exp(-2 pi i k t / n) for m times t and n frequencies k, (m, n)."""
+    check_size((m, n), "the matrix of a Fourier transform", HELD)
     angle = np.outer(np.arange(m), np.arange(n)) * (2j if inverse else -2j) * np.pi / n
     return np.exp(angle) / (n if inverse else 1)
 

@@ -9,7 +9,7 @@ import numpy as np
 import graphc.ops as gr
 from graphc.errors import DataError
 from graphc.graph import Node
-from graphc.io.onnx.elements import LIMIT, check_size, element
+from graphc.io.onnx.elements import HELD, check_size, element
 from graphc.io.onnx.rows import Known, integers, literal, number, row
 from graphc.types import DTYPES
 
@@ -43,15 +43,15 @@ def range_(start: Known, limit: Known, delta: Known) -> np.ndarray:
     first, last, step = (np.ravel(v)[0] for v in (start, limit, delta))
     if step == 0:
         raise DataError("the step of a range is 0")
-    count = np.ceil((float(last) - float(first)) / float(step))
-    if not count < LIMIT:
-        raise DataError(f"a range of {count:,.0f} elements is too long")
-    return (first + np.arange(max(int(count), 0)) * step).astype(start.dtype)
+    count = max(0, int(np.ceil((float(last) - float(first)) / float(step))))
+    check_size((count,), "a range", HELD)
+    return (first + np.arange(count) * step).astype(start.dtype)
 
 
 @row("EyeLike")
 def eye_like(x: Node, *, dtype: int | None = None, k: int = 0) -> np.ndarray:
     n, m = literal(x.shape, "EyeLike")
+    check_size((n, m), "a unit matrix", HELD)
     return np.eye(n, m, k, dtype=DTYPES[x.dtype if dtype is None else element(dtype)])
 
 
