@@ -22,11 +22,11 @@ from graphc.dropout import dropout as dropout
 from graphc.dropout import dropout2d as dropout2d
 from graphc.errors import GraphcError as GraphcError
 from graphc.exchange import from_networkx as from_networkx
-from graphc.forward import jvp as jvp
 from graphc.flow import cond as cond
 from graphc.flow import fori as fori
 from graphc.flow import scan as scan
 from graphc.flow import while_loop as while_loop
+from graphc.forward import jvp as jvp
 from graphc.gate import Gate as Gate
 from graphc.gate import gate as gate
 from graphc.grad import grad as grad
@@ -40,6 +40,7 @@ from graphc.jacobian import hessian as hessian
 from graphc.jacobian import hvp as hvp
 from graphc.jacobian import jacobian as jacobian
 from graphc.jacobian import per_example_grad as per_example_grad
+from graphc.opaque import opaque as opaque
 from graphc.ops import *  # noqa: F403
 from graphc.runtime.program import Program as Program
 from graphc.substitute import substitute as substitute

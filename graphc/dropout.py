@@ -58,7 +58,7 @@ def dropout2d(x: Node, rate: Any = 0.5, *, training: Any = None, key: Any = None
 
 @public
 def alpha_dropout(x: Node, rate: Any = 0.5, *, training: Any = None, key: Any = None) -> Node:
-    """a x + b where an element is kept, b - a ALPHA where it is dropped: mean 0 and variance 1 stay.
+    """a x + b where an element is kept, b - a ALPHA where not: mean 0 and variance 1 stay so.
 
     a = 1 / sqrt((1 - rate) (1 + rate ALPHA^2)), b = a rate ALPHA, for layers of selu; the arguments
     are those of `dropout`. Source: Klambauer et al. 2017.

@@ -204,6 +204,9 @@ def _print_call(e: Call, number: Callable[[Number], str]) -> tuple[str, int]:
 INDEXED = ("load", "part", "store", "shift", "at_")
 """Primitives whose second argument is an index, which is written as in brackets."""
 
+OUTSIDE = "gates."
+"""What the names of a user's functions begin with: they take numbers and pointers, no registers."""
+
 
 def _print_item(e: Item, number: Callable[[Number], str]) -> tuple[str, int]:
     return f"{e.buffer}[{_text(e.index, number)[0].replace(' * ', '*')}]", ATOM

@@ -38,7 +38,7 @@ def gate(
     `constants` may be given here, in each call, or both. Raises GraphError when the name belongs to
     an operation of graphc.
     """
-    _check_name(name)
+    check_name(name)
     define = partial(_defined, name, partial(forward, **constants))
     op = Op(
         name,
@@ -48,12 +48,18 @@ def gate(
         partial(_terms, name, partial(local_gradient, **constants)),
         batch=whole,
     )
-    OPS.pop(name, None)
-    GATES[name] = FUNCTIONS[name] = declare(op)
+    return entered(op)
+
+
+def entered(op: Op) -> Op:
+    """A user's operation under its name, in place of the one that had it."""
+    OPS.pop(op.name, None)
+    GATES[op.name] = FUNCTIONS[op.name] = declare(op)
     return op
 
 
-def _check_name(name: Any) -> None:
+def check_name(name: Any) -> None:
+    """Raise GraphError (G505) for a name that a user's operation cannot have."""
     if not isinstance(name, str) or not name:
         raise GraphError(f"{name!r} is not a name for a gate", code="G505")
     if name not in GATES and (name in OPS or name in FUNCTIONS):

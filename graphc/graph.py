@@ -56,6 +56,7 @@ class Graph:
         self.title = title
         self.dtype = dtype_name(dtype)
         self.outputs: dict[str, Node] = {}
+        self.updates: dict[Node, Node] = {}
         self.gradients: dict[Node, tuple[Node, ...]] = {}
         self.part_of: dict[Node, Node] = {}
         self.texts: dict[Node, str] = {}
@@ -87,8 +88,8 @@ class Graph:
         return self._declare(PARAM, name, shape, dtype, {"init": as_init(init)})
 
     def state(self, name: str, shape: Any = (), dtype: Any = None, *, init: Any = None) -> Node:
-        """A value that stays from call to call and takes no gradient; `updates=` says how it
-        changes.
+        """A value that stays from call to call and takes no gradient. How it changes in a training
+        step that reads it is said by `g.updates[state] = new value`, or by `updates=` there.
         """
         return self._declare(STATE, name, shape, dtype, {"init": as_init(init)})
 

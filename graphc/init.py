@@ -1,7 +1,9 @@
 """Initial values of parameters and state: small records that say how to draw an array, so that
 graphs stay text.
 
-Sources: Glorot & Bengio 2010 (glorot_*), He et al. 2015 (he_*), LeCun et al. 1998 (lecun_normal).
+Fans are those of a matrix (in, out); leading axes before these count as a receptive field.
+Sources: Glorot & Bengio 2010 (glorot_*), He et al. 2015 (he_*), LeCun et al. 1998 (lecun_*), Saxe et
+al. 2014 (orthogonal).
 """
 
 from __future__ import annotations
@@ -62,9 +64,29 @@ def _uniform(
     return rng.uniform(low, high, shape)
 
 
-def _glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    bound = math.sqrt(6.0 / max(1, sum(_fans(shape))))
+def _within(
+    rng: np.random.Generator, shape: tuple[int, ...], scale: float, fan: int
+) -> np.ndarray:
+    bound = math.sqrt(scale / max(1, fan))
     return rng.uniform(-bound, bound, shape)
+
+
+def _truncated(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> np.ndarray:
+    """Numbers beyond two standard deviations are drawn again."""
+    found = rng.standard_normal(shape)
+    while np.any(beyond := np.abs(found) > 2):
+        found = np.where(beyond, rng.standard_normal(shape), found)
+    return found * std
+
+
+def _orthogonal(rng: np.random.Generator, shape: tuple[int, ...], gain: float) -> np.ndarray:
+    """Q of the QR decomposition of normal numbers, with the signs that make R's diagonal
+    positive.
+    """
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    q = q * np.copysign(1.0, np.diagonal(r))
+    return gain * (q if rows >= columns else q.T).reshape(shape)
 
 
 def _array(rng: np.random.Generator, shape: tuple[int, ...], values: np.ndarray) -> np.ndarray:
@@ -87,7 +109,11 @@ KINDS: dict[str, Callable[..., np.ndarray]] = {
     "he_normal":      lambda rng, shape: _normal(rng, shape, math.sqrt(2.0 / max(1, _fans(shape)[0]))),
     "lecun_normal":   lambda rng, shape: _normal(rng, shape, math.sqrt(1.0 / max(1, _fans(shape)[0]))),
     "glorot_normal":  lambda rng, shape: _normal(rng, shape, math.sqrt(2.0 / max(1, sum(_fans(shape))))),
-    "glorot_uniform": _glorot,
+    "he_uniform":     lambda rng, shape: _within(rng, shape, 6.0, _fans(shape)[0]),
+    "lecun_uniform":  lambda rng, shape: _within(rng, shape, 3.0, _fans(shape)[0]),
+    "glorot_uniform": lambda rng, shape: _within(rng, shape, 6.0, sum(_fans(shape))),
+    "truncated_normal": _truncated,
+    "orthogonal":     _orthogonal,
     "seed":           lambda rng, shape: np.full(shape, as_seed(rng.bit_generator.seed_seq.entropy)),
     "calls":          lambda rng, shape: np.zeros(shape),
 }
@@ -145,6 +171,16 @@ def he_normal() -> Init:
     return Init("he_normal")
 
 
+def he_uniform() -> Init:
+    """Uniform within sqrt(6 / fan-in) (He et al. 2015), for relu."""
+    return Init("he_uniform")
+
+
+def lecun_uniform() -> Init:
+    """Uniform within sqrt(3 / fan-in) (LeCun et al. 1998)."""
+    return Init("lecun_uniform")
+
+
 def lecun_normal() -> Init:
     """Normal with variance 1 / fan-in (LeCun et al. 1998)."""
     return Init("lecun_normal")
@@ -158,3 +194,15 @@ def glorot_normal() -> Init:
 def glorot_uniform() -> Init:
     """Uniform within sqrt(6 / (fan-in + fan-out)) (Glorot & Bengio 2010)."""
     return Init("glorot_uniform")
+
+
+def truncated_normal(std: float = 1.0) -> Init:
+    """A normal distribution of mean 0, cut off at two of its standard deviations `std`."""
+    return Init("truncated_normal", (std,))
+
+
+def orthogonal(gain: float = 1.0) -> Init:
+    """A random matrix of orthogonal columns, or rows where these are fewer, of length `gain` (Saxe
+    et al. 2014); leading axes count as rows.
+    """
+    return Init("orthogonal", (gain,))

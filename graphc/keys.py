@@ -72,7 +72,7 @@ def graph_for(given: Sequence[Any], graph: Any, key: Any) -> Graph:
     found = graph_of(*nodes) if nodes else CURRENT.get()
     if found is None:
         raise UsageError(
-            "nothing tells the graph to draw in, since no argument is a stage and no function under "
+            "nothing tells the graph to draw in: no argument is a stage, and no function under "
             "@gr.graph is being run",
             hint="graph=g",
         )

@@ -23,7 +23,7 @@ FLOORS = (
     ("node", "graph", "contents", "joint", "written", "show",                        # F1
      "handbuilt", "said", "exchange", "define", "draft"),
     ("ops", "linalg", "interpret"),                                                            # F2
-    ("grad", "substitute", "forward", "batching", "gate", "hooks", "jacobian",    # F3
+    ("grad", "substitute", "forward", "batching", "gate", "opaque", "hooks", "jacobian",    # F3
      "flow", "keys", "random", "dropout"),
     ("trace", "check", "rules"),                                                     # F4
     ("plan",),                                                                       # F5

@@ -17,7 +17,7 @@ from graphc.emit.idents import Idents
 from graphc.emit.instrument import Section, instrument
 from graphc.emit.names import Names
 from graphc.emit.printer import WIDTH, number, printed, source
-from graphc.emit.text import prelude_name
+from graphc.emit.text import GATES, gates_called, prelude_name
 from graphc.expr import Number
 from graphc.graph import Node
 from graphc.joint import Joint
@@ -54,6 +54,7 @@ FIXED: tuple[str, ...] = (
     "shift",
     "at",
     "gemm",
+    "gates",
     "feed",
     "data",
     "state",
@@ -242,6 +243,7 @@ def _imports(body: str, exports: Sequence[str], prelude: str) -> str:
     used = [name for name in sorted(called) if name in exports]
     constants = [w for w in ("inf", "nan") if re.search(rf"\b{w}\b", body)]
     lines = [f"from math import {', '.join(constants)}", ""] if constants else []
+    lines += [f"import {GATES} as gates"] if gates_called(body) else []
     return "\n".join([*lines, f"from {prelude_name(prelude)} import {_wrapped(used)}"])
 
 
@@ -306,6 +308,7 @@ def header(plan: Plan, lines: bool, body: str) -> str:
     facts += [f"    d_v is d({_safe(plan.of)})/dv."] if _has_gradients(plan) else []
     facts += [f"    {_limits(plan)}"] if plan.sizes.names else []
     facts += [f"    {name}{text}" for name, text in TOLD.items() if f" {name}(" in body]
+    facts += [f"    gates.{name} {CALLS}" for name in gates_called(body)]
     table = _columns(rows)
     first = (
         f"{_safe(plan.title)}: {_sweeps(plan)}, emitted by graphc. Edit the graph, not this file."
@@ -313,6 +316,7 @@ def header(plan: Plan, lines: bool, body: str) -> str:
     return "\n".join([f'"""{first}', "", *table, *more, "", *facts, '"""'])
 
 
+CALLS = "calls a function that was given to gr.opaque."
 TOLD = {
     "gemm": "(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc): C = alpha A B + beta C.",
     "multiply": "(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc, ...): as BLAS' gemm.",

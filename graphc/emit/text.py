@@ -9,6 +9,9 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
+GATES = "graphc_gates"
+"""The module that a user's functions are in, which emitted code calls as `gates.name`."""
+
 PART = "# module: "
 """What stands before each module of a prelude that is a package, with the module's name."""
 
@@ -45,5 +48,11 @@ def parts(prelude: str) -> dict[str, str]:
     return dict(zip(rest[::2], rest[1::2], strict=True)) if rest else {"": first}
 
 
+def gates_called(text: str) -> list[str]:
+    """The names of a user's functions that emitted code calls."""
+    return sorted(set(_GATE.findall(text)))
+
+
+_GATE = re.compile(r"\bgates\.(\w+)\(", re.ASCII)
 _ALL = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r'"(\w+)"')

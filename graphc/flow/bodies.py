@@ -149,19 +149,28 @@ def pulled_back(
 
 def copied(roots: Iterable[Node], into: Graph, to: dict[Node, Node], *, names: bool = True) -> None:
     """Copy all that the roots need and `to` does not know yet; `to` learns it."""
-    roots = list(roots)
-    missing = roots[0].graph.order(*roots) if roots else []
+    missing = _missing(roots, to)
     for node in missing:
-        if node not in to:
-            stage = to.get(node.backward_of) if node.backward_of is not None else None
-            with into.told(node.where, stage):
-                to[node] = _copy(node, into, to)
-            if names:
-                _name(node, to[node])
+        stage = to.get(node.backward_of) if node.backward_of is not None else None
+        with into.told(node.where, stage):
+            to[node] = _copy(node, into, to)
+        if names:
+            _name(node, to[node])
     for node in missing:
         for each in node.graph.gradients.get(node, ()):
             if each in to:
                 into.belongs(to[node], to[each])
+
+
+def _missing(roots: Iterable[Node], known: Mapping[Node, Node]) -> list[Node]:
+    """What the roots need and is not known, in order; what only known stages need is not needed."""
+    found = {n for n in roots if n not in known}
+    stack = list(found)
+    while stack:
+        fresh = {a for a in stack.pop().args if a not in known} - found
+        found |= fresh
+        stack += fresh
+    return sorted(found, key=lambda n: n.index)
 
 
 def _copy(node: Node, into: Graph, to: Mapping[Node, Node]) -> Node:

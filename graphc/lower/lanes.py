@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
-from graphc.expr import Binary, Call, Expr, Item, Name, Number, Unary, text
+from graphc.expr import OUTSIDE, Binary, Call, Expr, Item, Name, Number, Unary, text
 from graphc.kernel import Add, If, Let, Loop, Run, Stmt, Store, While
 from graphc.lower.linear import linear
 from graphc.lower.parts import everything, exprs, items_of, mentions
@@ -326,6 +326,8 @@ class _Lanes:
         values = [self.value(a) for a in e.args]
         varies = any(v for _, v in values)
         args = tuple(a for a, _ in values)
+        if varies and e.function.startswith(OUTSIDE):
+            raise Refused
         cast = "bool" if e.function == "boolean" else e.function
         if varies and cast in DTYPES:
             return Call(f"to_{cast}", args), True

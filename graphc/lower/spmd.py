@@ -29,7 +29,7 @@ from graphc.kernel import (
 )
 from graphc.lower.blocks import counted, until
 from graphc.lower.cost import PRODUCTS, is_large, operations, value
-from graphc.lower.edits import ME, ZERO, alone, ending, grouped, number, renamed, shifted
+from graphc.lower.edits import ME, alone, ending, grouped, number, renamed, shifted
 from graphc.lower.meeting import ALL, ONE, Pending, Share, clash
 from graphc.lower.parts import mapped, rebuilt
 from graphc.lower.reductions import TOTALS, is_register, joiner, register_of
@@ -45,6 +45,7 @@ Fresh = Callable[[str], str]
 TEAM, MINE = Name("team"), Name("mine")
 BARRIER = Run(Call("barrier", (TEAM, ME)))
 FAILED = Call("failed", (Name("work"),))
+LEADING = "leading"
 RESULT = "of this thread's rows"
 
 
@@ -260,30 +261,25 @@ class _Spreader:
         self.lines.append(alone(stmt))
 
     def _choice(self, stmt: If) -> None:
-        """A choice between kernels; a check that fails is everybody's."""
+        """A choice between kernels, or a check that has failed, which is everybody's."""
         if any(isinstance(s, Invoke) for s in flat(stmt.body)):
-            self._invoke(stmt)
-            return
+            return self._invoke(stmt)
         if self.pending and stmt.condition == FAILED:
             self._wait()
-        self._scalar(stmt)
+        return self._scalar(stmt)
 
     def _loop(self, stmt: Loop) -> None:
         if any(isinstance(s, Invoke) for s in flat(stmt.body)):
-            self._invoke(stmt)
-            return
+            return self._invoke(stmt)
         leaves = any(isinstance(s, Return) for s in flat(stmt.body))
         large = is_large(stmt, self.capacity) and not leaves
-        sums, scalars = (
-            self.sums.of_loop(stmt, self.capacity) if large else None,
-            self._scalars(stmt),
-        )
+        sums = self.sums.of_loop(stmt, self.capacity) if large else None
+        scalars = self._scalars(stmt)
         if self.in_order and (sums or scalars):
             sums = None
         if sums is None or any(op not in TOTALS for op in scalars.values()):
-            self._alone_or_all(stmt, scalars)
-            return
-        self._split(stmt, sums, scalars)
+            return self._alone_or_all(stmt, scalars)
+        return self._split(stmt, sums, scalars)
 
     def _alone_or_all(self, stmt: Loop, scalars: Mapping[str, str]) -> None:
         """A loop that is not shared: by one thread if it stores, by all if it does not."""
@@ -292,10 +288,12 @@ class _Spreader:
         self._clear(self.sums.cleared_for(stmt))
         self._touch_all(stmt, ONE if stores else ALL)
         self.lines.append(alone(stmt) if stores else stmt)
-        for name in scalars if stores else ():
-            told = Call("select", (Binary("==", ME, ZERO), Name(name), self.starts[name]))
-            self.partial[name] = "total"
-            self._total_of(name, told)
+        for name, op in scalars.items() if stores else ():
+            self.partial[name] = LEADING
+            if is_register(self.starts[name]):  # its lanes are joined where they are added up
+                self.partial[name] = TOTALS.get(op, LEADING)
+            else:
+                self._total_of(name, Name(name))
 
     def _scalars(self, stmt: Loop) -> dict[str, str]:
         """Accumulators from outside that grow in a loop, and how they are joined."""

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
@@ -28,6 +29,8 @@ HELPERS = (
     ("NRT_", "numba.core.runtime._nrt_python"),
     ("numba_", "numba._helperlib"),
 )
+
+GATE = "graphc_gate."  # what a symbol of a user's function begins with
 
 _lock = threading.Lock()
 _told: set[str] = set()  # what LLVM's symbol table has been told of already
@@ -191,6 +194,7 @@ def _resolved(needs: Sequence[str], libraries: Iterable[str]) -> bool:
             if any(name.startswith(prefix) for name in needs):
                 _tell_helpers(prefix, extension)
         _link_tiles(needs)
+        _link_gates(needs)
         return _known(needs) or (_loaded(libraries) and _known(needs))
 
 
@@ -203,6 +207,13 @@ def _link_tiles(needs: Sequence[str]) -> None:
             _give(engine, code)
             _binding().add_symbol(name, engine.get_function_address(name))
             _tiles.append(engine)
+
+
+def _link_gates(needs: Sequence[str]) -> None:
+    """Give the user's functions an address, which is of this process whoever compiled the rest."""
+    for name in needs:
+        if name.startswith(GATE) and not _known([name]):
+            import_module("graphc.runtime.callbacks").ready(name)
 
 
 def _known(needs: Sequence[str]) -> bool:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache, cached_property
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -25,9 +26,11 @@ from typing import Any
 import numpy as np
 
 from graphc import collector
-from graphc.emit.text import parts
+from graphc.emit.text import GATES, gates_called, parts
+from graphc.errors import GraphcError
 from graphc.runtime import store, tiles
 from graphc.runtime.link import Linked, Object, harvest, link
+from graphc.runtime.sentences import first_line
 
 Function = Callable[..., Any]
 
@@ -38,7 +41,6 @@ WITHOUT_EFFECT = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER
 compilations: list[tuple[str, str]] = []  # (module, function), each time Numba compiled one
 
 _PRELUDE = re.compile(r"^from (graphc_prelude_\w+) import\b", re.MULTILINE | re.ASCII)
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _lock = threading.RLock()
 _loaded: dict[tuple[str, str], Loaded] = {}
 
@@ -74,6 +76,8 @@ class Loaded:
             if self._prelude_name and self._prelude_name not in sys.modules:
                 _imported(self._prelude_name, self.prelude_path)
             if self.name not in sys.modules:
+                if names := gates_called(self.text):
+                    import_module("graphc.runtime.callbacks").offer(names)
                 self._run(self.name, self.path, self.text)
             return sys.modules[self.name]
 
@@ -169,6 +173,8 @@ class Loaded:
         try:
             arguments, _ = normalize_signature(signature)
             dispatcher.compile(signature)
+        except GraphcError:
+            raise
         except Exception as error:
             raise _failure(f"function {name} does not compile", self.path, error) from None
         compilations.append((self.name, name))
@@ -196,6 +202,8 @@ class Loaded:
         prelude = vars(sys.modules[self._prelude_name]) if self._prelude_name else {}
         twins = {key: twin for key, twin in prelude.get("PLAIN", {}).items() if key in module}
         namespace = {**module, **twins}
+        if "gates" in module:
+            namespace["gates"] = sys.modules[GATES].PLAIN  # type: ignore[attr-defined]
         for key, value in module.items():
             python = getattr(value, "py_func", value)
             if isinstance(python, FunctionType) and python.__globals__ is module:
@@ -306,11 +314,4 @@ def _numpys(value: Any) -> Any:
 def _failure(what: str, path: Path, error: Exception) -> CompileFailure:
     kind = type(error).__name__
     bug = f"{what}, which is a bug in graphc; its source is {path}"
-    return CompileFailure(f"{bug} ({kind}: {_first_line(error)})")
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of Numba's message that says what is wrong, without its colours."""
-    lines = [_COLOUR.sub("", line).strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith("Failed in ")]
-    return telling[0][:200] if telling else "no message"
+    return CompileFailure(f"{bug} ({kind}: {first_line(error)})")

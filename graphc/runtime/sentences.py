@@ -1,8 +1,11 @@
-"""What a program has to say beside its results: an index out of range, a compilation in mid-run."""
+"""What a program has to say beside its results: an index out of range, a compilation in mid-run;
+and what Numba has to say.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -65,3 +68,13 @@ def _differs(name: str, old: Sizes, n: int, new: Sizes) -> str:
     if n < old.bound[name]:
         return ""
     return f"{name} grew from {old.bound[name]} to {n}: compiled again, for up to {new.bound[name]}"
+
+
+def first_line(error: Exception) -> str:
+    """The first line of Numba's message that says what is wrong, without its colours."""
+    lines = [_COLOUR.sub("", line).strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith("Failed in ")]
+    return telling[0][:200] if telling else "no message"
+
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -58,7 +58,7 @@ def compile_step(
     """A training step: the loss, its gradients and the update of what is trained, in one kernel.
 
     `outputs` are further stages to give back, `updates` new values of states (or of params that are
-    not trained), `train` the params to train: all of the graph unless told otherwise. A param that
+    not trained), beside those that the graph has for states that are read, `train` the params to train: all of the graph unless told otherwise. A param that
     the loss does not depend on is an error; `disconnected="zero"` leaves it as it is. `seed` draws
     initial values and the order of shuffled rows. How it is compiled (`without`, `jit`, `debug`,
     `form`, `threads`, `deterministic`, `keep`) is as for compile.
@@ -72,7 +72,8 @@ def compile_step(
         raise UsageError(f"an optimizer is wanted, not {type(optimizer).__name__}", hint=hint)
     wanted = [graph.node(n) for n in (loss, *outputs)]
     trained = _trained(graph, wanted[0], train, disconnected)
-    joint = Joint(graph, tuple(wanted), trained, updates=_updates(graph, updates or {}, trained))
+    news = {**_own_updates(graph, wanted), **(updates or {})}
+    joint = Joint(graph, tuple(wanted), trained, updates=_updates(graph, news, trained))
     scope = _free(graph, "optimizer")
     order = Order(
         updates=updating(optimizer, scope), told=told(optimizer, scope),
@@ -123,6 +124,12 @@ def _trained(
     if not found:
         raise UsageError("there is no param to train")
     return tuple(found)
+
+
+def _own_updates(graph: Graph, wanted: Sequence[Node]) -> dict[Stage, Any]:
+    """The new values that the graph itself has for states that are read."""
+    read = set(graph.order(*wanted)) if graph.updates else set()
+    return {state: value for state, value in graph.updates.items() if state in read}
 
 
 def _updates(

@@ -155,3 +155,21 @@ def test_a_wrong_label_is_told_by_the_whole_team():
         step(x=X[:120], t=wrong[150:270])
     assert all(np.array_equal(before[k], v) for k, v in step.params.items())
     step(x=X[:120], t=T[:120])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_small_loop_that_stores_hands_its_extremes_and_sums_to_all(dtype):
+    """The softmax and the norm of one row behind a product that a team shares: small loops that
+    both store and accumulate, which one thread runs."""
+    g = gr.Graph(dtype=dtype)
+    x, w, b = g.input("x", (1, 600)), g.param("w", (600, 700)), g.param("b", (700,))
+    w = w + 0.001
+    row = gr.reshape(x @ w + b, (700,))
+    loss = gr.sum(gr.square(gr.softmax(row * gr.arange(700, like=g) / 700.0))) + gr.sum(row**2)
+    program = gr.compile([loss, row], wrt=["b"])
+    assert "barrier" in program.source("forward_backward")
+    fed = np.random.default_rng(1).standard_normal((1, 600)).astype(dtype)
+    (value, _), slopes = program(x=fed)
+    (wanted, _), gradients = gr.compile([loss, row], wrt=["b"], jit=False, form="plain")(x=fed)
+    np.testing.assert_allclose(value, wanted, rtol=1e-4)
+    np.testing.assert_allclose(slopes["b"], gradients["b"], rtol=1e-3, atol=1e-6)

@@ -16,6 +16,7 @@ from graphc.graph import Graph, Node
 from graphc.interpret import evaluate
 
 MANY = 20000
+SOME = 2000
 FORMS: list[dict[str, Any]] = [{"jit": False, "form": "plain"}, {"jit": False}]
 FORMS += [{"form": "plain"}, {"threads": 1}, {"threads": 2}]
 
@@ -142,9 +143,9 @@ def test_every_call_draws_anew_and_a_seed_begins_again() -> None:
     g = Graph("g")
     program = gr.compile(gr.random.normal(4, graph=g), seed=5, jit=False)
     first, second = program(), program()
-    assert program.seed == 5 and program.params["random.calls"] == 2
+    assert [program.seed, program.params["random.calls"]] == [5, 2]
     program.seed = 5
-    assert np.array_equal(program(), first) and np.array_equal(program(), second)
+    assert np.array_equal([program(), program()], [first, second])
     program.seed = -(2**70)
     assert not {*program()} & {*first, *second}
 
@@ -153,7 +154,8 @@ def test_two_draws_differ_and_one_that_is_read_twice_is_one_value() -> None:
     g = Graph("g")
     a, b = (gr.random.uniform(8, graph=g) for _ in range(2))
     same, other = gr.compile([a - a, a - b], jit=False)()
-    assert not same.any() and other.all()
+    assert not same.any()
+    assert other.all()
 
 
 def test_draws_survive_a_file() -> None:
@@ -212,7 +214,8 @@ def test_folding_a_number_into_a_key_gives_another() -> None:
     key = gr.random.bits(graph=g)
     draws = [gr.random.uniform(4, key=gr.random.fold(key, n)) for n in (0, 1, 0)]
     first, second, again = values(*draws)
-    assert np.array_equal(first, again) and not np.isin(first, second).any()
+    assert np.array_equal(first, again)
+    assert not np.isin(first, second).any()
 
 
 def test_vmap_over_keys_draws_for_each_example() -> None:
@@ -226,13 +229,13 @@ def test_vmap_over_keys_draws_for_each_example() -> None:
 # Dropout
 
 
-def net() -> tuple[Graph, Node, Node]:
+def net() -> tuple[Node, Node]:
     g = Graph("net", dtype="float32")
     x, t = g.input("X", ("batch", 6)), g.input("t", ("batch",), "uint8")
     W, V = (g.param(n, s, init=gr.init.he_normal()) for n, s in (("W", (6, 40)), ("V", (40, 3))))
     hidden = gr.dropout(gr.relu(x @ W), 0.4).named("hidden")
     logits = (hidden @ V).named("logits")
-    return g, logits, gr.cross_entropy(logits, t).named("loss")
+    return logits, gr.cross_entropy(logits, t).named("loss")
 
 
 def batch(rows: int = 50) -> dict[str, np.ndarray]:
@@ -253,27 +256,29 @@ def test_dropout_scales_what_it_keeps_and_its_gradient_likewise() -> None:
 
 
 def test_dropout_acts_in_training_alone() -> None:
-    g, logits, loss = net()
+    logits, loss = net()
     step = gr.compile_step(loss, optimizer=gr.optim.SGD(lr=0.0), outputs=[logits], jit=False)
     data = batch()
     predict, sample = step.compile(logits), step.compile(logits, training=True)
     W, V = step.params["W"], step.params["V"]
     plain = np.maximum(data["X"] @ W, 0) @ V
     np.testing.assert_allclose(predict(X=data["X"]), plain, rtol=1e-5, atol=1e-5)
-    assert "uniform" not in predict.source() and predict.params["random.calls"] == 0
-    assert not np.allclose(step(data)[1], plain) and not np.allclose(sample(X=data["X"]), plain)
+    assert "uniform" not in predict.source()
+    assert predict.params["random.calls"] == 0
+    assert not np.allclose(step(data)[1], plain)
+    assert not np.allclose(sample(X=data["X"]), plain)
     assert predict.params["random.calls"] == 2
 
 
 def test_dropout_can_be_switched_at_run_time_and_left_out() -> None:
     g = Graph("g")
-    x, rate, on = g.input("x", (MANY,)), g.input("rate"), g.input("on", (), "bool")
-    assert gr.dropout(x, 0) is x and gr.dropout(x, training=False) is x
+    x, rate, on = g.input("x", (SOME,)), g.input("rate"), g.input("on", (), "bool")
+    assert x is gr.dropout(x, 0) is gr.dropout(x, training=False)
     y = gr.dropout(x, rate, training=on)
     program = gr.compile(gr.sum(gr.astype(gr.equal(y, 0), "int64")), jit=False)
-    assert program(x=np.ones(MANY), rate=0.1, on=False) == 0
-    assert program(x=np.ones(MANY), rate=0.1, on=True) == pytest.approx(MANY / 10, rel=0.1)
-    (none,) = values(gr.dropout(x, 1, training=True), x=np.full(MANY, np.inf), rate=0, on=True)
+    assert program(x=np.ones(SOME), rate=0.1, on=False) == 0
+    assert program(x=np.ones(SOME), rate=0.1, on=True) == pytest.approx(SOME / 10, rel=0.2)
+    (none,) = values(gr.dropout(x, 1, training=True), x=np.full(SOME, np.inf), rate=0, on=True)
     assert not none.any()
 
 
@@ -299,7 +304,7 @@ def test_when_training_may_stand_in_a_gradient_of_the_users() -> None:
 
 
 def test_every_batch_of_an_epoch_drops_others_compiled_and_step_by_step() -> None:
-    g, logits, loss = net()
+    _, loss = net()
     data, steps = batch(50), []
     for options in ({}, {"jit": False, "form": "plain"}):
         step = gr.compile_step(loss, optimizer=gr.optim.SGD(lr=0.1), seed=2, **options)
@@ -312,7 +317,7 @@ def test_every_batch_of_an_epoch_drops_others_compiled_and_step_by_step() -> Non
 
 
 def test_training_goes_on_from_a_file_bit_for_bit(tmp_path: Any) -> None:
-    g, _, loss = net()
+    _, loss = net()
     make = lambda: gr.compile_step(loss, optimizer=gr.optim.Adam(), jit=False, seed=2)  # noqa: E731
     step, other, data = make(), make(), batch()
     step.epoch(data, batch_size=20)

@@ -21,7 +21,7 @@ REASONS: dict[str, str] = {
     "special functions that are not built": "special.* igamma* frexp",
     "signal windows: constants, which NumPy makes": "signal.windows.*",
     "inner workings of PyTorch": """
-        jiterator_* _* native_* max_pool2d_with_indices_backward grid_sampler_* hash_tensor
+        jiterator_* _* native_* max_pool2d_with_indices_backward hash_tensor
         nn.functional.batch_norm.without_cudnn bmm.triton_optimized""",
     "factorisations that are not built": """
         lu lu_solve lu_unpack linalg.lu* linalg.ldl* geqrf ormqr linalg.householder_product
@@ -29,7 +29,7 @@ REASONS: dict[str, str] = {
     "numbers or shapes alone, no arrays": """
         item broadcast_shapes tril_indices triu_indices scalar_tensor""",
     "a combination that is not built": """
-        nn.functional.ctc_loss nn.functional.grid_sample nn.functional.embedding_bag
+        nn.functional.ctc_loss nn.functional.embedding_bag
         nn.functional.multilabel_margin_loss nn.functional.linear_cross_entropy* mode histc
         nanmedian gradient masked.* cov corrcoef linalg.norm.subgradients_at_zero""",
 }

@@ -161,6 +161,7 @@ from .team import (
     barrier,
     give_back,
     greatest,
+    leading,
     least,
     part,
     send,
@@ -172,11 +173,8 @@ from .team import (
 
 _SAME = "BLAS", "boolean", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"
 PLAIN |= {name: globals()[name] for name in _SAME}
-PLAIN |= {
-    "njit": lambda function=None, **flags: function or (lambda f: f),
-    "FLAGS": {},
-    "KERNEL": {},
-}
+PLAIN |= {"FLAGS": {}, "KERNEL": {}}
+PLAIN["njit"] = lambda function=None, **flags: function or (lambda f: f)
 
 globals().update(GIVENS)
 
@@ -306,6 +304,7 @@ __all__ = [
     "i64",
     "is_finite",
     "keep",
+    "leading",
     "least",
     "left_shift",
     "lgamma",

@@ -220,6 +220,7 @@ def _sum(b: Builder, x: Value, y: Value) -> Value:
 total = _over_team("total", lambda b, x, y: b.fadd(x, y), _sum, _sum)
 greatest = _over_team("greatest", llvm("maximum"), llvm("smax"), llvm("umax"))
 least = _over_team("least", llvm("minimum"), llvm("smin"), llvm("umin"))
+leading = _over_team("leading", *(lambda b, x, y: x,) * 3)
 
 
 def _plain_add_up(team: Any, me: int, out: Any, mine: Any, own: int, n: int) -> None:

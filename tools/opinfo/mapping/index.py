@@ -151,14 +151,6 @@ def masked_scatter(m: Functions, x: Any, mask: Any, values: Any) -> Any:
     return m.reshape(row, shape)
 
 
-def embedding(
-    m: Functions, index: Any, table: Any, padding_idx: Any = None, max_norm: Any = None,
-    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
-) -> Any:  # fmt: skip
-    """Rows of a table."""
-    return m.embedding(index, table)
-
-
 def one_hot(m: Functions, x: Any, num_classes: int = -1) -> Any:
     """Rows with a single one; the number of classes has to be known."""
     known = num_classes if num_classes > 0 else int(np.max(m.literal(x))) + 1
@@ -194,7 +186,6 @@ ROWS: Rows = {
     "diagonal_scatter": diagonal_scatter,
     "masked_scatter": masked_scatter,
     "__getitem__": picked,
-    "nn.functional.embedding": embedding,
     "nn.functional.one_hot": one_hot,
     "unravel_index": unravel,
 }

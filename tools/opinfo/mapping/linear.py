@@ -100,12 +100,6 @@ def eigvalsh(m: Functions, x: Any, UPLO: str = "L") -> Any:
     return m.eigvalsh(x, UPLO)
 
 
-def condition(m: Functions, x: Any, p: Any = None) -> Any:
-    """The largest singular value over the smallest."""
-    found = m.svdvals(x)
-    return m.max(found, axis=-1) / m.min(found, axis=-1)
-
-
 def pdist(m: Functions, x: Any, p: float = 2.0) -> Any:
     """Distances of all pairs of rows, each once."""
     first, second = np.triu_indices(x.shape[0], 1)
@@ -174,7 +168,7 @@ def first_of_three(m: Functions, a: Any, b: Any, dim: Any = None) -> Any:
 
 def cdist(m: Functions, a: Any, b: Any, p: float = 2.0, compute_mode: str = "") -> Any:
     """Distances of all pairs."""
-    return m.vector_norm(m.expand_dims(a, -2) - m.expand_dims(b, -3), axis=-1, ord=p)
+    return m.cdist(a, b, p)
 
 
 def bilinear(m: Functions, a: Any, b: Any, w: Any, bias: Any = None) -> Any:
@@ -198,25 +192,6 @@ def vander(m: Functions, x: Any, *, N: Any = None) -> Any:
 def lstsq(m: Functions, a: Any, b: Any, *_: Any, **__: Any) -> Any:
     """The solution alone."""
     return m.lstsq(a, b)[0]
-
-
-def tensorinv(m: Functions, x: Any, ind: int = 2) -> Any:
-    """The inverse of the matrix that x stands for."""
-    n = 1
-    for d in x.shape[ind:]:
-        n *= d
-    return m.reshape(m.inv(m.reshape(x, (n, n))), (*x.shape[ind:], *x.shape[:ind]))
-
-
-def tensorsolve(m: Functions, a: Any, b: Any, dims: Any = None) -> Any:
-    """The solution of the system that a stands for."""
-    order = [i for i in range(a.ndim) if i not in (dims or ())] + list(dims or ())
-    a = m.permute_dims(a, tuple(order))
-    rest = a.shape[b.ndim :]
-    n = 1
-    for d in b.shape:
-        n *= d
-    return m.reshape(m.solve(m.reshape(a, (n, n)), m.ravel(b)), rest)
 
 
 # fmt: off
@@ -273,13 +248,13 @@ ROWS: Rows = {
     "linalg.pinv": pinv,
     "linalg.pinv.singular": lambda m, a, b: m.pinv(a @ m.matrix_transpose(b)),
     "pinverse": lambda m, x, rcond=1e-15: m.pinv(x, rtol=rcond),
-    "linalg.cond": condition,
+    "linalg.cond": same("condition_number"),
     "nn.functional.pdist": pdist,
     "linalg.matrix_rank": rank,
     "linalg.matrix_rank.hermitian": rank,
     "matrix_exp": same("expm"),
     "linalg.vander": vander,
-    "linalg.tensorinv": tensorinv,
-    "linalg.tensorsolve": tensorsolve,
+    "linalg.tensorinv": same("tensorinv"),
+    "linalg.tensorsolve": lambda m, a, b, dims=None: m.tensorsolve(a, b, dims),
 }
 # fmt: on

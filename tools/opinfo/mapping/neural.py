@@ -31,8 +31,8 @@ def without_inplace(name: str) -> Any:
 
 
 def kept(m: Functions, x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of nothing: with p = 0 or at evaluation."""
-    return m.dropout(x, p) if training and p else m.positive(x)
+    """Dropout where it draws nothing: at evaluation, and of all or none."""
+    return m.dropout(x, p, training=training)
 
 
 def normalized(
@@ -49,9 +49,31 @@ def cosine(m: Functions, a: Any, b: Any, dim: int = 1, eps: float = 1e-8) -> Any
 
 def pairwise(
     m: Functions, a: Any, b: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Any:  # fmt: skip
+) -> Any:
     """The norm of differences, eps beside every one."""
-    return m.vector_norm(a - b + eps, axis=-1, keepdims=keepdim, ord=p)
+    return m.pairwise_distance(a, b, p, eps, keepdim)
+
+
+def embedding(
+    m: Functions, index: Any, table: Any, padding_idx: Any = None, max_norm: Any = None,
+    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Any:  # fmt: skip
+    """Rows of a table."""
+    return m.embedding(index, table, padding_idx)
+
+
+def sampled(
+    m: Functions, x: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros",
+    align_corners: Any = None,
+) -> Any:  # fmt: skip
+    """A picture seen at the places of a grid."""
+    return m.grid_sample(x, grid, mode, padding_mode, bool(align_corners))
+
+
+def sampled_by_number(m: Functions, x: Any, grid: Any, mode: int, padding: int, align: bool) -> Any:
+    """The same with numbers for words."""
+    word = ("bilinear", "nearest", "bicubic")[mode]
+    return m.grid_sample(x, grid, word, ("zeros", "border", "reflection")[padding], align)
 
 
 def attention(
@@ -61,7 +83,7 @@ def attention(
     """softmax(q k^T / sqrt(d)) v."""
     if enable_gqa:
         k, v = (m.repeat(x, q.shape[-3] // x.shape[-3], axis=-3) for x in (k, v))
-    return m.scaled_dot_product_attention(q, k, v, mask=attn_mask, is_causal=is_causal, scale=scale)
+    return m.scaled_dot_product_attention(q, k, v, attn_mask, causal=is_causal, scale=scale)
 
 
 def logsoftmax(m: Functions, x: Any, dim: int, **kwargs: Any) -> Any:
@@ -115,6 +137,10 @@ ROWS: Rows = {
     "nn.functional.normalize": normalized,
     "nn.functional.cosine_similarity": cosine,
     "nn.functional.pairwise_distance": pairwise,
+    "nn.functional.embedding": embedding,
+    "nn.functional.grid_sample": sampled,
+    "grid_sampler_2d": sampled_by_number,
+    "grid_sampler_3d": sampled_by_number,
     "nn.functional.scaled_dot_product_attention": attention,
 }
 # fmt: on

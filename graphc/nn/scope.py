@@ -1,0 +1,66 @@
+"""Where the params of a layer are kept: a graph and a name in, a scope of that name out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from graphc.errors import GraphcError, ShapeError
+from graphc.graph import Graph, Node
+from graphc.ops.axes import stage
+from graphc.place import caller
+from graphc.types import Dim, Size, shape_text
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def adding(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that adds a layer; errors that it raises itself say whose and where."""
+
+    @wraps(function)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except GraphcError as error:
+            raise error.about(f"nn.{function.__name__} ({caller()})") from None
+
+    return told
+
+
+@contextmanager
+def layer(graph: Graph, name: str | None, otherwise: str) -> Iterator[str]:
+    """Names given inside begin with `name.`, or with the first of `otherwise`, `otherwise2`, ...
+    that is free.
+    """
+    chosen = _free(graph, otherwise) if name is None else name
+    with graph.scope(chosen):
+        yield chosen
+
+
+def _free(graph: Graph, wanted: str) -> str:
+    outer = graph._scoped("")
+    used = {n[len(outer) :].partition(".")[0] for n in graph.names if n.startswith(outer)}
+    name, count = wanted, 1
+    while name in used:
+        count += 1
+        name = f"{wanted}{count}"
+    return name
+
+
+def width(x: Any, axis: int = -1, what: str = "width") -> int:
+    """A size of `x` that params depend on; raises ShapeError where it is no number."""
+    if stage(x).ndim < (axis + 1 if axis >= 0 else -axis):
+        raise ShapeError(f"there is no axis {axis} in shape {shape_text(x.shape)}", code="G103")
+    found: Dim = x.shape[axis]
+    if isinstance(found, Size):
+        raise ShapeError(f"the {what} is {found}, and params need a number", hint="declare it so")
+    return found
+
+
+def split(x: Node, parts: int) -> tuple[Node, ...]:
+    """The last axis in so many parts of one size."""
+    size = width(x) // parts
+    return tuple(x[..., k * size : (k + 1) * size] for k in range(parts))

@@ -1,0 +1,398 @@
+"""Gates that are not looked into: a user's functions of numbers or arrays, compiled by Numba, in;
+operations whose values and gradients are calls of them out.
+
+Emitted code calls them by name, `gates.softabs(x[i])`, and holds no text of theirs;
+`graphc.runtime.callbacks` gives the names their addresses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import Parameter, signature
+from keyword import iskeyword
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError, UsageError
+from graphc.expr import OUTSIDE, Call, Expr, as_expr
+from graphc.gate import check_name, entered
+from graphc.graph import Node, Op
+from graphc.ops.arith import zeros_like
+from graphc.ops.factor import by_core
+from graphc.ops.spell import Each, Routine
+from graphc.ops.stack import Signature
+from graphc.ops.stack import signature as core_signature
+from graphc.place import Place, caller
+from graphc.types import NAMES, Type, broadcast, dtype_name, floating, product, promote
+
+WORK = 50
+"""About how many operations a call is worth: it is not looked into."""
+
+LONGEST = 30
+Types = tuple[Type, ...]
+
+_AXES = r"\([A-Za-z_]\w*(?:,[A-Za-z_]\w*)*\)"
+_CORE = re.compile(f"{_AXES}(?:,{_AXES})*->{_AXES}(?:,{_AXES})*", re.ASCII)
+
+
+@dataclass(frozen=True, eq=False)
+class Called:
+    """A function of the user's, as emitted code calls it.
+
+    name       what it is called there
+    whose      how a sentence speaks of it
+    function   what the user gave, compiled by Numba or not
+    takes      how many arguments it has
+    term       which of how many terms of a gradient is wanted; None: its number as it is
+    core       what it does to arrays, which it gets in order, those to fill last; None: numbers
+    places     where it was first used with these element types
+    """
+
+    name: str
+    whose: str
+    function: Callable[..., Any]
+    takes: int
+    term: tuple[int, int] | None = None
+    core: Signature | None = None
+    places: dict[tuple[str, ...], Place] = field(default_factory=dict)
+
+    @property
+    def python(self) -> Callable[..., Any]:
+        """The function as Python runs it."""
+        found: Callable[..., Any] = getattr(self.function, "py_func", self.function)
+        return found
+
+    def used(self, *dtypes: str) -> None:
+        """Note the user's line that first asks for these element types."""
+        if dtypes not in self.places:
+            self.places[dtypes] = caller()
+
+    def subject(self, dtypes: tuple[str, ...]) -> str:
+        """Whose fault it is when it does not compile for these element types."""
+        return f"{self.whose} ({self.places[dtypes]})" if dtypes in self.places else self.whose
+
+    def plain(self, *values: Any) -> Any:
+        """What a call in emitted code does, without compiling anything."""
+        return self._filled(values) if self.core else self._number(values)
+
+    def _number(self, values: Sequence[Any]) -> Any:
+        dtype = np.result_type(np.float32, *(np.asarray(v).dtype for v in values))
+        found = self.python(*map(dtype.type, values))
+        try:
+            return dtype.type(self.picked(found))
+        except TypeError:
+            told = f"gives numbers, not {type(found).__name__}"
+            raise UsageError(told, subject=self.whose) from None
+
+    def picked(self, found: Any) -> Any:
+        """The wanted term of what a call gave; raises UsageError where there are more or fewer."""
+        if self.term is None:
+            return found
+        index, count = self.term
+        terms = found if isinstance(found, tuple) else (found,)
+        if len(terms) != count:
+            raise self.wrong_count(len(terms))
+        return terms[index]
+
+    def wrong_count(self, given: int) -> UsageError:
+        """The error about a gradient of so many terms."""
+        assert self.term is not None
+        wanted = "one, a number" if self.term[1] == 1 else f"{self.term[1]}, one for each argument"
+        return UsageError(
+            f"it gives {given} terms of the gradient, not {wanted}", subject=self.whose
+        )
+
+    def _filled(self, values: Sequence[Any]) -> None:
+        """Fill the last arrays, given the sizes of the core and slices from where each begins."""
+        assert self.core is not None
+        count = len(self.core.letters)
+        sizes = dict(zip(self.core.letters, values[:count], strict=True))
+        axes = self.core.args + self.core.results
+        shapes = [tuple(int(sizes[n]) for n in names) for names in axes]
+        pairs = zip(values[count:], shapes, strict=True)
+        self.fill([v[: product(shape)].reshape(shape) for v, shape in pairs])
+
+    def fill(self, arrays: Sequence[np.ndarray]) -> None:
+        """Call it with arrays, the last of which it fills; the others may not be written to."""
+        assert self.core is not None
+        inputs = len(self.core.args)
+        views = [a.view() for a in arrays[:inputs]]
+        for view in views:
+            view.flags.writeable = False
+        for result in arrays[inputs:]:
+            result[...] = 0
+        self.python(*views, *arrays[inputs:])
+
+
+CALLED: dict[str, Called] = {}
+"""The functions by the names that emitted code calls them by; a name never means two of them."""
+
+
+def opaque(
+    name: str,
+    function: Callable[..., Any],
+    backward: Callable[..., Any] | None = None,
+    *,
+    core: str | None = None,
+    dtype: Any = None,
+) -> Op:
+    """A new operation `name` that calls a function of numbers, or of arrays, that Numba compiles.
+
+    Of numbers, elementwise: `function(*args)` is its value, `backward(g, y, *args)` for each
+    argument the upstream gradient `g` times the local one: a number for one argument, a tuple for
+    several. Arguments broadcast and are computed in the float type that they promote to:
+
+        softabs = gr.opaque("softabs", lambda x: math.sqrt(x*x + 1), lambda g, y, x: g * x / y)
+        y = softabs(gr.matmul(x, W))
+
+    Of arrays, with a `core` such as "(n),(n,m)->(m)": `function(x, A, y)` fills y, and
+    `backward(d_y, y, x, A, d_x, d_A)` fills d_x and d_A, once for each core of the stack that the
+    leading axes broadcast to. Arrays are C-contiguous and of the element types of the arguments,
+    which are not to be written to; those to fill begin as zeros, of the float type that the
+    arguments promote to.
+
+    `dtype` is the element type of the results where it is to be another. Functions are Python's,
+    which numba.njit compiles, or compiled already. They depend on nothing but their arguments and
+    may be called from several threads at once; what they raise in compiled code is printed by
+    Numba, not raised. Without `backward` no gradient passes; with it, the gradient has none itself.
+    Calling opaque again with a name replaces the operation. Raises GraphError (G505) for a name
+    that belongs to an operation of graphc, UsageError for what are no such functions, and, when a
+    program is compiled, for what Numba cannot compile (G604).
+    """
+    check_name(name)
+    made = _elementwise if core is None else partial(_cored, core)
+    return entered(made(name, function, backward, None if dtype is None else dtype_name(dtype)))
+
+
+def _called(
+    name: str, whose: str, function: Callable[..., Any], takes: int, **more: Any
+) -> Called:
+    """A function under a name of its own."""
+    found = Called(_fresh(name), whose, function, takes, **more)
+    CALLED[found.name] = found
+    return found
+
+
+def _fresh(name: str) -> str:
+    """A name for emitted code that none has had: of ASCII letters, digits and underscores."""
+    safe = re.sub(r"[^A-Za-z0-9]+", "_", name[:LONGEST]).strip("_")
+    safe = safe if safe.isidentifier() and not iskeyword(safe) else f"gate_{safe}".rstrip("_")
+    count, found = 1, safe
+    while found in CALLED:
+        count += 1
+        found = f"{safe}_{count}"
+    return found
+
+
+def _whose(name: str, backward: bool = False) -> str:
+    return f"the {'backward ' if backward else ''}function of {name}"
+
+
+def _arity(whose: str, function: Any) -> int:
+    """How many arguments a function takes; raises UsageError where that is not a fixed number."""
+    python = getattr(function, "py_func", function)
+    try:
+        found = signature(python).parameters.values()
+    except (TypeError, ValueError):
+        kind = type(function).__name__
+        raise UsageError(f"{whose} is a Python function or one of numba.njit, not {kind}") from None
+    if not found or any(p.kind not in _PLACED for p in found):
+        raise UsageError(f"{whose} has a fixed number of arguments, one at least, each by position")
+    return len(found)
+
+
+_PLACED = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _check_arity(whose: str, function: Any, wanted: int, like: str) -> None:
+    found = _arity(whose, function)
+    if found != wanted:
+        raise UsageError(f"{whose} takes {found} arguments, not {wanted}: {like}")
+
+
+def _check_count(types: Types, wanted: int) -> None:
+    if len(types) != wanted:
+        raise UsageError(f"it takes {wanted} arguments, not {len(types)}")
+
+
+def _computed(types: Types) -> str:
+    """The float type that arguments are computed in."""
+    return floating(promote(*(t.dtype for t in types)))
+
+
+def _gradient_dtype(dtype: str | None) -> bool:
+    """Whether results of this element type may have a gradient."""
+    return dtype is None or Type(dtype).is_float
+
+
+def _no_gradient(name: str, *_: Any, **__: Any) -> Any:
+    raise GraphError(
+        f"the gradient of {name} is given by a function of numbers, and has no gradient itself",
+        code="G521",
+        hint="gr.gate takes functions of stages, which have gradients of every order",
+    )
+
+
+# Of numbers
+
+
+def _elementwise(
+    name: str, function: Callable[..., Any], backward: Any, dtype: str | None
+) -> Op:
+    takes = _arity(_whose(name), function)
+    terms: tuple[Op, ...] = ()
+    if backward is not None:
+        _check_arity(_whose(name, True), backward, takes + 2, "g, y and its arguments")
+        if _gradient_dtype(dtype):
+            terms = tuple(_term(name, backward, k, takes) for k in range(takes))
+    return _each(
+        name, _called(name, _whose(name), function, takes), dtype, _terms_of(terms), None
+    )
+
+
+def _term(name: str, backward: Callable[..., Any], index: int, count: int) -> Op:
+    """One term of the gradient as an operation."""
+    own = f"d_{name}" if count == 1 else f"d_{name}_{index}"
+    called = _called(own, _whose(name, True), backward, count + 2, term=(index, count))
+    stop = partial(_no_gradient, name)
+    return _each(own, called, None, stop, stop)
+
+
+def _terms_of(terms: Sequence[Op]) -> Callable[..., Any] | None:
+    def vjp(g: Node, y: Node, *args: Node) -> list[Node | None]:
+        pairs = zip(terms, args, strict=True)
+        return [term(g, y, *args) if a.type.is_float else None for term, a in pairs]
+
+    return vjp if terms else None
+
+
+def _each(name: str, called: Called, dtype: str | None, vjp: Any, jvp: Any) -> Op:
+    """The operation that calls a function of numbers at each place."""
+
+    def infer(*types: Type) -> Type:
+        _check_count(types, called.takes)
+        called.used(_computed(types))
+        return Type(dtype or _computed(types), broadcast(*(t.shape for t in types)))
+
+    def spelled(*args: Any) -> Expr:
+        call = Call(OUTSIDE + called.name, tuple(map(as_expr, args)))
+        return call if dtype is None else Call("boolean" if dtype == "bool" else dtype, (call,))
+
+    def operands(args: Types, result: Type) -> tuple[str, ...]:
+        return (_computed(args),) * len(args)
+
+    return Op(name, infer, Each(spelled, operands, work=WORK), partial(_mapped, called), vjp, jvp=jvp)
+
+
+def _mapped(called: Called, *arrays: np.ndarray) -> np.ndarray:
+    """What a function of numbers means for arrays, which are cast to one float type before."""
+    places = np.broadcast(*arrays)
+    found = [called.plain(*values) for values in places]
+    return np.array(found, arrays[0].dtype).reshape(places.shape)
+
+
+# Of arrays
+
+
+def _cored(core: str, name: str, function: Any, backward: Any, dtype: str | None) -> Op:
+    found = _checked_core(core)
+    args, results = len(found.args), len(found.results)
+    like = "the arguments, then what is to be filled"
+    _check_arity(_whose(name), function, args + results, like)
+    slopes = None
+    if backward is not None:
+        like = "gradients and values of the results, the arguments, and their gradients to fill"
+        _check_arity(_whose(name, True), backward, 2 * (results + args), like)
+        slopes = _slopes(name, backward, found) if _gradient_dtype(dtype) else None
+    called = _called(name, _whose(name), function, args + results, core=found)
+
+    def dtypes(types: Types) -> tuple[str, ...]:
+        return (dtype or _computed(types),) * results
+
+    vjp = slopes and partial(_through, slopes)
+    return _routine(name, called, dtypes, vjp, slopes and partial(_no_tangent, name))
+
+
+def _checked_core(core: Any) -> Signature:
+    text = core.replace(" ", "") if isinstance(core, str) else ""
+    if not _CORE.fullmatch(text):
+        raise UsageError(
+            f"the core {core!r} is not one", hint="'(n),(n,m)->(m)', with an axis or more in each"
+        )
+    found = core_signature(text)
+    known = {name for axes in found.args for name in axes}
+    for name in (n for axes in found.results for n in axes if n not in known):
+        raise UsageError(f"the core {core!r} does not tell {name}, which no argument has")
+    return found
+
+
+def _slopes(name: str, backward: Callable[..., Any], core: Signature) -> Op:
+    """The operation that gives the gradients of all arguments."""
+    whole = Signature((*core.results, *core.results, *core.args), core.args)
+    given, filled = len(whole.args), len(whole.results)
+    called = _called(f"d_{name}", _whose(name, True), backward, given + filled, core=whole)
+
+    def dtypes(types: Types) -> tuple[str, ...]:
+        own = _computed(types)
+        return tuple(t.dtype if t.is_float else own for t in types[given - filled :])
+
+    stop = partial(_no_gradient, name)
+    return _routine(f"d_{name}", called, dtypes, stop, stop)
+
+
+def _through(slopes: Op, g: Any, y: Any, *args: Node) -> list[Node | None]:
+    """The gradients of the arguments, from those of the results."""
+    ys = y if isinstance(y, tuple) else (y,)
+    gs = g if isinstance(y, tuple) else (g,)
+    above = [zeros_like(r) if d is None else d for d, r in zip(gs, ys, strict=True)]
+    found = slopes(*above, *ys, *args)
+    each = found if isinstance(found, tuple) else (found,)
+    return [d if a.type.is_float else None for d, a in zip(each, args, strict=True)]
+
+
+def _no_tangent(name: str, *_: Any, **__: Any) -> Any:
+    raise GraphError(
+        f"{name} calls a function of arrays, which has a gradient but no tangent",
+        code="G521",
+        hint="take gr.grad, gr.vjp or gr.jacobian, which go backward",
+    )
+
+
+def _routine(
+    name: str, called: Called, dtypes: Callable[[Types], tuple[str, ...]], vjp: Any, jvp: Any
+) -> Op:
+    """The operation that calls a function of arrays for each core of a stack."""
+    core = called.core
+    assert core is not None
+
+    def types_of(types: Types) -> Types:
+        _check_count(types, len(core.args))
+        return core.types(types, *dtypes(types))
+
+    def infer(*types: Type) -> Any:
+        found = types_of(types)
+        called.used(*(t.dtype for t in (*types, *found)))
+        return found if len(found) > 1 else found[0]
+
+    def value(*cores: np.ndarray) -> Any:
+        found = types_of(tuple(Type(NAMES[c.dtype], c.shape) for c in cores))
+        filled = [np.empty(t.shape, t.numpy) for t in found]
+        called.fill([*map(np.ascontiguousarray, cores), *filled])
+        return tuple(filled) if len(filled) > 1 else filled[0]
+
+    text = _text(core)
+    means = by_core(infer, text, value)
+    return Op(name, infer, Routine(OUTSIDE + called.name), means, vjp, core=text, jvp=jvp)
+
+
+def _text(core: Signature) -> str:
+    """The signature as an operation has it."""
+    args, results = (
+        ",".join(f"({','.join(axes)})" for axes in part) for part in (core.args, core.results)
+    )
+    return f"{args}->{results}"
+
