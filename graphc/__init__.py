@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from graphc import init as init
+from graphc import io as io
 from graphc import linalg as linalg
 from graphc import random as random
 from graphc.batching import vmap as vmap
