@@ -52,9 +52,10 @@ from graphc.types import Type as Type
 from graphc.version import __version__ as __version__
 
 if _TYPE_CHECKING:
+    from graphc import nn as nn
     from graphc.check import check_gradient as check_gradient
 
-_SELDOM = {"check_gradient": "graphc.check"}
+_SELDOM = {"check_gradient": "graphc.check", "nn": "graphc"}
 """Names that few programs use, and their modules, which are imported when they are asked for."""
 
 

@@ -1,8 +1,8 @@
 """One step of a recurrent net: what it carries and the input's products in, what it carries on out.
 
-The gates stand side by side in the columns of the weights, in PyTorch's order: i, f, g, o in an LSTM,
-r, z, n in a GRU. So Wx and Wh are PyTorch's weight_ih and weight_hh transposed, and b the sum of its
-two biases; only n of a GRU keeps the second one apart, as bn.
+The gates stand side by side in the columns of the weights, in PyTorch's order: i, f, g, o in an
+LSTM, r, z, n in a GRU. So Wx and Wh are PyTorch's weight_ih and weight_hh transposed, and b the sum
+of its two biases; only n of a GRU keeps the second one apart, as bn.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _rnn(activation: Callable[[Node], Node]) -> Step:
 
 
 def _lstm(given: Node, last: State, w: Weights) -> State:
-    """c = f c + i g and h = o tanh(c), where i, f, o = sigmoid and g = tanh of their parts of x Wx +
-    b + h Wh.
+    """c = f c + i g and h = o tanh(c), where i, f, o = sigmoid and g = tanh of their parts of x Wx
+    + b + h Wh.
     """
     i, f, g, o = split(given + last["h"] @ w.Wh, 4)
     c = sigmoid(f) * last["c"] + sigmoid(i) * tanh(g)
@@ -64,8 +64,8 @@ def _lstm(given: Node, last: State, w: Weights) -> State:
 
 
 def _gru(given: Node, last: State, w: Weights) -> State:
-    """h = n + z (h - n), where r, z = sigmoid of their parts of x Wx + b + h Wh, and n = tanh(x Wx +
-    b + r (h Wh + bn)) of its own.
+    """h = n + z (h - n), where r, z = sigmoid of their parts of x Wx + b + h Wh, and n = tanh(x Wx
+    + b + r (h Wh + bn)) of its own.
     """
     from_r, from_z, from_n = split(given, 3)
     last_r, last_z, last_n = split(last["h"] @ w.Wh, 3)
@@ -99,20 +99,26 @@ def rnn_kind(activation: Callable[[Node], Node]) -> Kind:
 
 
 def weights_of(
-    kind: Kind, graph: Graph, features: int, units: int, bias: bool, dtype: str | None = None
-) -> Weights:
-    """New params in the open scope: Wx glorot_uniform, Wh orthogonal, biases zeros, but 1 for an
-    LSTM's f (Jozefowicz et al. 2015).
+    kind: Kind, graph: Graph, features: int, units: int, bias: bool, dtype: str | None = None,
+    prefix: str = "",
+) -> Weights:  # fmt: skip
+    """New params in the open scope, whose names begin with `prefix`: Wx glorot_uniform, Wh
+    orthogonal, biases zeros, but 1 for an LSTM's f (Jozefowicz et al. 2015).
     """
     wide = kind.gates * units
     first = np.repeat([0, int(kind is LSTM), 0, 0][: kind.gates], units)
-    Wx = graph.param("Wx", (features, wide), dtype, init=inits.glorot_uniform())
-    Wh = graph.param("Wh", (units, wide), dtype, init=inits.orthogonal())
-    b = graph.param("b", (wide,), dtype, init=inits.array(first)) if bias else None
-    return Weights(Wx, Wh, b, graph.param("bn", (units,), dtype) if bias and kind is GRU else None)
+    inputs, outputs = inits.glorot_uniform(), inits.orthogonal()
+    Wx = graph.param(f"{prefix}Wx", (features, wide), dtype, init=inputs)
+    Wh = graph.param(f"{prefix}Wh", (units, wide), dtype, init=outputs)
+    if not bias:
+        return Weights(Wx, Wh, None)
+    b = graph.param(f"{prefix}b", (wide,), dtype, init=inits.array(first))
+    return Weights(Wx, Wh, b, graph.param(f"{prefix}bn", (units,), dtype) if kind is GRU else None)
 
 
-def _new(kind: Kind, graph: Any, features: int, units: int, bias: bool, name: str | None) -> Weights:
+def _new(
+    kind: Kind, graph: Any, features: int, units: int, bias: bool, name: str | None
+) -> Weights:
     graph = graph if isinstance(graph, Graph) else graph_of(graph)
     with layer(graph, name, kind.name):
         return weights_of(kind, graph, features, units, bias)
@@ -166,8 +172,8 @@ def rnn_cell(
     activation: Callable[[Node], Node] = tanh, weights: Weights | None = None,
     name: str | None = None,
 ) -> Node:  # fmt: skip
-    """h = activation(x Wx + b + h Wh): one step for `x` (..., features) from `h` (..., units), zeros
-    for None.
+    """h = activation(x Wx + b + h Wh): one step for `x` (..., features) from `h` (..., units),
+    zeros for None.
 
     With `units` the params are new, with `weights` these serve, as they have to inside of a scan.
     Raises UsageError unless one of the two is given.

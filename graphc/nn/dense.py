@@ -49,8 +49,8 @@ def embedding(
 ) -> Node:
     """A row of a table for each of `ids`, integers (...) from 0 to count - 1: (..., width).
 
-    Param: W (count, width), drawn by `init`, normal() unless told; its row `padding` is not trained.
-    Raises what gr.embedding raises.
+    Param: W (count, width), drawn by `init`, normal() unless told; its row `padding` is not
+    trained. Raises what gr.embedding raises.
     """
     graph = graph_of(stage(ids))
     with layer(graph, name, "embedding") as called:

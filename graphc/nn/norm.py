@@ -42,9 +42,7 @@ def layer_norm(
 
 
 @adding
-def rms_norm(
-    x: Node, axis: Any = -1, *, eps: float | None = None, name: str | None = None
-) -> Node:
+def rms_norm(x: Node, axis: Any = -1, *, eps: float | None = None, name: str | None = None) -> Node:
     """gr.rms_norm over `axis`, one or several, with a param gamma of these sizes."""
     graph, shape = graph_of(stage(x)), _sizes(x, axis)
     with layer(graph, name, "rms_norm") as called:
@@ -73,8 +71,8 @@ def batch_norm(
     name: str | None = None,
 ) -> Node:
     """Each channel of `x` (batch, channels, *lengths) brought to mean 0 and variance 1, then scaled
-    and shifted: in a training step by the batch's own mean and variance, in any other program by the
-    running ones.
+    and shifted: in a training step by the batch's own mean and variance, in any other program by
+    the running ones.
 
     Params: gamma and beta (channels,). States: mean and var (channels,), from zeros and ones; a
     training step that reads them moves them by `momentum` towards those of the batch, of the

@@ -67,12 +67,23 @@ def together(costs: Iterable[Cost]) -> Cost:
 def cost(plan: Plan, part: Part, task: Task, sizes: Sizes) -> Cost:
     """What one task of a kernel costs for these sizes."""
     nodes = list(_computed(part, task))
-    work: Work = Counter()
+    work: Work = Counter(_inside(plan, part, task)) if task.stage in part.inner else Counter()
     for node in nodes:
         work[sweep(plan, node), node.dtype] += operations(node, sizes)
     target = task.node if task.state is None else task.state
     reads = _reads(part, nodes, sizes) or {task.node: _held(part, task.node, sizes)}
     return Cost(work, reads, {target: _held(part, target, sizes)})
+
+
+def _inside(plan: Plan, part: Part, task: Task) -> Work:
+    """The operations of the graphs that a stage runs, once for each turn that is known."""
+    found: Work = Counter()
+    for inner in part.inner[task.stage]:
+        turns = inner.sizes.capacity(inner.body.length)
+        for each in inner.part.nest.tasks.order:
+            count = cost(plan, inner.part, each, inner.sizes).flops
+            found[sweep(plan, task.node), each.node.dtype] += turns * count
+    return found
 
 
 def sweep(plan: Plan, node: Node) -> str:

@@ -19,8 +19,7 @@ from graphc.plan.fuse import fuse
 from graphc.plan.keep import held_back, kept
 from graphc.plan.memory import Slot, argument, laid_out, lying, place
 from graphc.plan.plan import Inner, Part, Plan, Result, Stage
-from graphc.plan.regions import Body, asserts, bodies, constants, counting
-from graphc.plan.regions import lying as leaves
+from graphc.plan.regions import Body, asserts, bodies, constants, counting, leaf_slots
 from graphc.plan.sizes import Sizes
 from graphc.plan.sweeps import AGAIN
 from graphc.plan.tasks import Tasks, tasks
@@ -185,7 +184,7 @@ def _inner_part(
 ) -> Inner:
     sizes = counting(body, sizes)
     data = {n: s for n, s in slots.items() if n.op is CONST}
-    fixed = {**data, **leaves(body, slots, sizes)}
+    fixed = {**data, **leaf_slots(body, slots, sizes)}
     results = tuple((f"told{k}", n) for k, n in enumerate(body.told))
     wish = Wish(body.role, results, kept=tuple(y for y, _ in body.stacked), updates=True)
     part = _part(body.joint, wish, fixed, begin, sizes, options, body.inner)

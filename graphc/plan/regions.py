@@ -185,7 +185,7 @@ def _apart(outputs: Sequence[Node], told: int) -> Iterator[Node]:
 # Where their leaves lie
 
 
-def lying(body: Body, slots: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Slot]:
+def leaf_slots(body: Body, slots: Mapping[Node, Slot], sizes: Sizes) -> dict[Node, Slot]:
     """The places of a body's leaves and stacked values, among those of the stage's own graph."""
     results = results_of(body.stage) if len(body.stage.types) > 1 else {0: body.stage}
     found = {x: _whole(x, slots[results[k]], sizes) for x, _, k in body.carried}
