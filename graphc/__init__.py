@@ -55,14 +55,15 @@ if _TYPE_CHECKING:
     from graphc import nn as nn
     from graphc.check import check_gradient as check_gradient
 
-_SELDOM = {"check_gradient": "graphc.check", "nn": "graphc"}
+_SELDOM = {"check_gradient": "graphc.check", "nn": "graphc.nn"}
 """Names that few programs use, and their modules, which are imported when they are asked for."""
 
 
 def __getattr__(name: str) -> _Any:
     if name not in _SELDOM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = getattr(_import_module(_SELDOM[name]), name)
+    found = _import_module(_SELDOM[name])
+    globals()[name] = getattr(found, name, found)
     return globals()[name]
 
 

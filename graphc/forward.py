@@ -12,7 +12,7 @@ from typing import Any
 
 from graphc.draft import Draft, lean
 from graphc.errors import GraphError
-from graphc.grad import Sweep, applied, graph_over, stages_of, sum_to, vectors_for
+from graphc.grad import Sweep, applied, graph_over, stages_of, sum_to, vectors_for, wrt_of
 from graphc.graph import FUNCTIONS, Node
 from graphc.ops.arith import Masked, add, where, zeros_like
 from graphc.ops.reduce import sum as total
@@ -50,7 +50,7 @@ def jvp(
     """
     graph = graph_over(outputs, wrt, tangents)
     ends, lone = stages_of(graph, outputs)
-    nodes, single = stages_of(graph, wrt)
+    nodes, single = wrt_of(ends, wrt)
     given = vectors_for(nodes, [tangents] if single else tangents, "tangent")
     vectors_for(ends, None, "tangent")
     sweep = Forward(ends, dict(zip(nodes, given, strict=True)))

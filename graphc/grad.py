@@ -47,9 +47,9 @@ def grad(of: Node, wrt: Sequence[Node | str] | Node | str, *, disconnected: str 
     Raises ShapeError when `of` is not a scalar, DTypeError when a `wrt` or `of` is not float.
     Source: staged backpropagation as in the CS231n notes, "Backpropagation, Intuitions".
     """
-    graph = graph_over(of, wrt)
-    nodes, single = stages_of(graph, wrt)
-    found = backward(graph.node(of), nodes, disconnected=disconnected)
+    end = graph_over(of, wrt).node(of)
+    nodes, single = wrt_of([end], wrt)
+    found = backward(end, nodes, disconnected=disconnected)
     return found[0] if single else found
 
 
@@ -69,7 +69,7 @@ def vjp(
     """
     graph = graph_over(outputs, wrt, cotangents)
     ends, lone = stages_of(graph, outputs)
-    nodes, single = stages_of(graph, wrt)
+    nodes, single = wrt_of(ends, wrt)
     given = vectors_for(ends, [cotangents] if lone else cotangents, "cotangent")
     sweep = Sweep(ends, nodes, given)
     sweep.run()
@@ -95,6 +95,43 @@ def stages_of(graph: Graph, given: Sequence[Node | str] | Node | str) -> tuple[l
     return [graph.node(n) for n in given], False
 
 
+def wrt_of(
+    ends: Sequence[Node], given: Sequence[Node | str] | Node | str
+) -> tuple[list[Node], bool]:
+    """What derivatives of the ends are taken with respect to, and whether one was given alone: in
+    the function of a loop or a branch, what stands there for a stage around it.
+
+    Raises GraphError (G522) where the ends read such a stage through others around it too.
+    """
+    alone = isinstance(given, (Node, str))
+    return [_stood_for(ends, w) for w in ([given] if alone else given)], alone
+
+
+def _stood_for(ends: Sequence[Node], wrt: Node | str) -> Node:
+    graph = ends[0].graph
+    if not isinstance(wrt, Node) or not is_below(wrt.graph, graph):
+        return graph.node(wrt)
+    if _reads_through_others(ends, wrt):
+        raise GraphError(
+            "other stages around this function depend on it, so this would be a part of the "
+            "derivative", subject=wrt.label, code="G522",
+            hint="compute them in the function, or hand them to it and add up the derivatives",
+        )  # fmt: skip
+    return graph.own(wrt)
+
+
+def _reads_through_others(ends: Sequence[Node], wrt: Node) -> bool:
+    """Whether the ends depend on a stage of a graph around theirs by more than reading it."""
+    graph, below = ends[0].graph, ends[0].graph.below
+    if below is None or graph is wrt.graph:
+        return False
+    held, own = set(graph.order(*ends)), graph.own(wrt)
+    read = [outer for outer, leaf in graph.captures.items() if leaf in held and leaf is not own]
+    if not read:
+        return False
+    return below.own(wrt) in below.order(*read) or _reads_through_others(read, wrt)
+
+
 def vectors_for(nodes: Sequence[Node], given: Any, what: str) -> list[Node | None]:
     """One vector of the shape of each node, from stages, arrays or numbers; None stays None.
 
@@ -112,7 +149,7 @@ def _vector(node: Node, value: Any, what: str) -> Node | None:
     if value is None:
         return None
     graph = node.graph
-    vector = graph.node(value) if isinstance(value, Node) else graph.constant(value, node.dtype)
+    vector = graph.own(value) if isinstance(value, Node) else graph.constant(value, node.dtype)
     if vector.shape != node.shape:
         raise ShapeError(
             f"its {what} has shape {shape_text(vector.shape)}, not {shape_text(node.shape)}",

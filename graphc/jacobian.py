@@ -15,7 +15,7 @@ from graphc.batching import batched, vmap
 from graphc.draft import Draft
 from graphc.errors import UsageError
 from graphc.forward import jvp
-from graphc.grad import grad, graph_over, stages_of, vjp
+from graphc.grad import grad, graph_over, stages_of, vjp, wrt_of
 from graphc.graph import Node
 from graphc.ops.arith import astype, equal
 from graphc.ops.layout import iota, permute_dims, reshape
@@ -37,7 +37,7 @@ def jacobian(
     """
     graph = graph_over(outputs, wrt)
     ends, lone = stages_of(graph, outputs)
-    nodes, single = stages_of(graph, wrt)
+    nodes, single = wrt_of(ends, wrt)
     mode = _mode(mode, ends, nodes)
     if mode == "reverse":
         rows = [_reverse(y, nodes, disconnected) for y in ends]
@@ -93,7 +93,7 @@ def hessian(of: Node, wrt: Stages | str) -> Any:
     For several `wrt` a list of lists, whose entry [i][j] has shape (*wrt[i].shape, *wrt[j].shape).
     Forward mode over reverse mode. Raises ShapeError when `of` is no scalar.
     """
-    nodes, single = stages_of(graph_over(of, wrt), wrt)
+    nodes, single = wrt_of([graph_over(of, wrt).node(of)], wrt)
     found = grad(of, nodes, disconnected="zero")
     blocks = jacobian(found, nodes, "forward", disconnected="zero")
     return blocks[0][0] if single else blocks
@@ -106,7 +106,7 @@ def hvp(of: Node, wrt: Stages | str, vectors: Any) -> Any:
     Raises what gr.grad and gr.jvp raise. Source: Pearlmutter 1994, "Fast exact multiplication by
     the Hessian"; forward mode over reverse mode.
     """
-    nodes, single = stages_of(graph_over(of, wrt), wrt)
+    nodes, single = wrt_of([graph_over(of, wrt).node(of)], wrt)
     found = grad(of, nodes, disconnected="zero")
     products = jvp(found, nodes, [vectors] if single else vectors, disconnected="zero")
     return products[0] if single else products
@@ -121,7 +121,7 @@ def gauss_newton(loss: Node, outputs: Stages | str, wrt: Stages | str, vectors: 
     """
     graph = graph_over(loss, outputs, wrt)
     ends, _ = stages_of(graph, outputs)
-    nodes, single = stages_of(graph, wrt)
+    nodes, single = wrt_of(ends, wrt)
     moved = jvp(ends, nodes, [vectors] if single else vectors)
     found = vjp(ends, nodes, hvp(loss, ends, moved), disconnected="zero")
     return found[0] if single else found

@@ -8,7 +8,7 @@ Emitted code calls them by name, `gates.softabs(x[i])`, and holds no text of the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import Parameter, signature
@@ -27,7 +27,7 @@ from graphc.ops.spell import Each, Routine
 from graphc.ops.stack import Signature
 from graphc.ops.stack import signature as core_signature
 from graphc.place import Place, caller
-from graphc.types import NAMES, Type, broadcast, dtype_name, floating, product, promote
+from graphc.types import NAMES, Type, bind_shape, broadcast, dtype_name, floating, product, promote
 
 WORK = 50
 """About how many operations a call is worth: it is not looked into."""
@@ -82,29 +82,24 @@ class Called:
     def _number(self, values: Sequence[Any]) -> Any:
         dtype = np.result_type(np.float32, *(np.asarray(v).dtype for v in values))
         found = self.python(*map(dtype.type, values))
+        self.check_terms(len(found) if isinstance(found, tuple) else 1)
+        number = found[self.term[0]] if self.term and isinstance(found, tuple) else found
         try:
-            return dtype.type(self.picked(found))
-        except TypeError:
-            told = f"gives numbers, not {type(found).__name__}"
-            raise UsageError(told, subject=self.whose) from None
+            return dtype.type(number)
+        except (TypeError, ValueError):
+            raise self.no_number(type(number).__name__) from None
 
-    def picked(self, found: Any) -> Any:
-        """The wanted term of what a call gave; raises UsageError where there are more or fewer."""
-        if self.term is None:
-            return found
-        index, count = self.term
-        terms = found if isinstance(found, tuple) else (found,)
-        if len(terms) != count:
-            raise self.wrong_count(len(terms))
-        return terms[index]
+    def check_terms(self, given: int) -> None:
+        """Raise UsageError for a gradient of more or fewer terms than there are arguments."""
+        if self.term is not None and self.term[1] != given:
+            raise UsageError(
+                f"it gives {given} terms of a gradient, not {self.term[1]}, one for each argument",
+                subject=self.whose,
+            )
 
-    def wrong_count(self, given: int) -> UsageError:
-        """The error about a gradient of so many terms."""
-        assert self.term is not None
-        wanted = "one, a number" if self.term[1] == 1 else f"{self.term[1]}, one for each argument"
-        return UsageError(
-            f"it gives {given} terms of the gradient, not {wanted}", subject=self.whose
-        )
+    def no_number(self, kind: str) -> UsageError:
+        """The error about a function that gives something else."""
+        return UsageError(f"it gives {kind}, not a number", subject=self.whose)
 
     def _filled(self, values: Sequence[Any]) -> None:
         """Fill the last arrays, given the sizes of the core and slices from where each begins."""
@@ -168,9 +163,7 @@ def opaque(
     return entered(made(name, function, backward, None if dtype is None else dtype_name(dtype)))
 
 
-def _called(
-    name: str, whose: str, function: Callable[..., Any], takes: int, **more: Any
-) -> Called:
+def _called(name: str, whose: str, function: Callable[..., Any], takes: int, **more: Any) -> Called:
     """A function under a name of its own."""
     found = Called(_fresh(name), whose, function, takes, **more)
     CALLED[found.name] = found
@@ -214,7 +207,9 @@ def _check_arity(whose: str, function: Any, wanted: int, like: str) -> None:
         raise UsageError(f"{whose} takes {found} arguments, not {wanted}: {like}")
 
 
-def _check_count(types: Types, wanted: int) -> None:
+def _check_count(types: Types, wanted: int, constants: Mapping[str, Any]) -> None:
+    if constants:
+        raise UsageError(f"it takes no constants, and {', '.join(constants)} is given")
     if len(types) != wanted:
         raise UsageError(f"it takes {wanted} arguments, not {len(types)}")
 
@@ -240,18 +235,14 @@ def _no_gradient(name: str, *_: Any, **__: Any) -> Any:
 # Of numbers
 
 
-def _elementwise(
-    name: str, function: Callable[..., Any], backward: Any, dtype: str | None
-) -> Op:
+def _elementwise(name: str, function: Callable[..., Any], backward: Any, dtype: str | None) -> Op:
     takes = _arity(_whose(name), function)
     terms: tuple[Op, ...] = ()
     if backward is not None:
         _check_arity(_whose(name, True), backward, takes + 2, "g, y and its arguments")
         if _gradient_dtype(dtype):
             terms = tuple(_term(name, backward, k, takes) for k in range(takes))
-    return _each(
-        name, _called(name, _whose(name), function, takes), dtype, _terms_of(terms), None
-    )
+    return _each(name, _called(name, _whose(name), function, takes), dtype, _terms_of(terms), None)
 
 
 def _term(name: str, backward: Callable[..., Any], index: int, count: int) -> Op:
@@ -273,8 +264,8 @@ def _terms_of(terms: Sequence[Op]) -> Callable[..., Any] | None:
 def _each(name: str, called: Called, dtype: str | None, vjp: Any, jvp: Any) -> Op:
     """The operation that calls a function of numbers at each place."""
 
-    def infer(*types: Type) -> Type:
-        _check_count(types, called.takes)
+    def infer(*types: Type, **constants: Any) -> Type:
+        _check_count(types, called.takes, constants)
         called.used(_computed(types))
         return Type(dtype or _computed(types), broadcast(*(t.shape for t in types)))
 
@@ -285,7 +276,9 @@ def _each(name: str, called: Called, dtype: str | None, vjp: Any, jvp: Any) -> O
     def operands(args: Types, result: Type) -> tuple[str, ...]:
         return (_computed(args),) * len(args)
 
-    return Op(name, infer, Each(spelled, operands, work=WORK), partial(_mapped, called), vjp, jvp=jvp)
+    return Op(
+        name, infer, Each(spelled, operands, work=WORK), partial(_mapped, called), vjp, jvp=jvp
+    )
 
 
 def _mapped(called: Called, *arrays: np.ndarray) -> np.ndarray:
@@ -370,17 +363,17 @@ def _routine(
     assert core is not None
 
     def types_of(types: Types) -> Types:
-        _check_count(types, len(core.args))
         return core.types(types, *dtypes(types))
 
-    def infer(*types: Type) -> Any:
+    def infer(*types: Type, **constants: Any) -> Any:
+        _check_count(types, len(core.args), constants)
         found = types_of(types)
         called.used(*(t.dtype for t in (*types, *found)))
         return found if len(found) > 1 else found[0]
 
     def value(*cores: np.ndarray) -> Any:
         found = types_of(tuple(Type(NAMES[c.dtype], c.shape) for c in cores))
-        filled = [np.empty(t.shape, t.numpy) for t in found]
+        filled = [np.empty(bind_shape(t.shape, {}), t.numpy) for t in found]
         called.fill([*map(np.ascontiguousarray, cores), *filled])
         return tuple(filled) if len(filled) > 1 else filled[0]
 
@@ -395,4 +388,3 @@ def _text(core: Signature) -> str:
         ",".join(f"({','.join(axes)})" for axes in part) for part in (core.args, core.results)
     )
     return f"{args}->{results}"
-

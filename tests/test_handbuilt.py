@@ -240,8 +240,7 @@ REFUSED = [
     (
         built({"w": {"op": "param", "type": "f64", "init": "kaiming"}}, []),
         "[G517] param 'w': 'kaiming' is not an initial value\n"
-        "  hint: one of zeros, ones, constant, "
-        "normal, uniform, he_normal, lecun_normal, glorot_normal, glorot_uniform",
+        f"  hint: one of {', '.join(kind for kind in init.KINDS if kind != 'array')}",
     ),
     (
         built(XY | {"z": E | {"type": "f32"}}, [("x", "z")]),

@@ -15,9 +15,11 @@ from graphc.ops.axes import axes_of, stage
 from graphc.ops.reduce import count
 
 
-def _affine(graph: Graph, x: Node, shape: tuple[int, ...], scale: bool, shift: bool) -> list[Any]:
+def _affine(
+    graph: Graph, x: Node, shape: tuple[int, ...], scale: bool, shift: bool
+) -> tuple[Any, Any]:
     gamma = graph.param("gamma", shape, x.dtype, init=inits.ones()) if scale else None
-    return [gamma, graph.param("beta", shape, x.dtype) if shift else None]
+    return gamma, graph.param("beta", shape, x.dtype) if shift else None
 
 
 def _sizes(x: Node, axis: Any) -> tuple[int, ...]:
@@ -38,7 +40,7 @@ def layer_norm(
     graph, shape = graph_of(stage(x)), _sizes(x, axis)
     with layer(graph, name, "layer_norm") as called:
         affine = _affine(graph, x, shape, scale, shift)
-    return ops.layer_norm(x, axis, *affine, eps).hinted(called)
+    return ops.layer_norm(x, axis, *affine, eps=eps).hinted(called)
 
 
 @adding
@@ -58,7 +60,7 @@ def group_norm(
     graph, channels = graph_of(stage(x)), width(x, 1, "number of channels")
     with layer(graph, name, "group_norm") as called:
         weights = _affine(graph, x, (channels,), affine, affine)
-    return ops.group_norm(x, groups, *weights, eps).hinted(called)
+    return ops.group_norm(x, groups, *weights, eps=eps).hinted(called)
 
 
 @adding
@@ -84,10 +86,10 @@ def batch_norm(
         weights = _affine(graph, x, (channels,), affine, affine)
         level = graph.state("mean", (channels,), x.dtype)
         spread = graph.state("var", (channels,), x.dtype, init=inits.ones())
-    trained, mean, var = ops.batch_norm_train(x, *weights, eps)
+    trained, mean, var = ops.batch_norm_train(x, *weights, eps=eps)
     n = count(x, (0, *range(2, x.ndim)), x.dtype)
     unbiased = var * (n / ops.maximum(n - 1, 1) if isinstance(n, Node) else n / max(n - 1, 1))
     graph.updates[level] = level + momentum * (mean - level)
     graph.updates[spread] = spread + momentum * (unbiased - spread)
-    running = ops.batch_norm(x, level, spread, *weights, eps)
+    running = ops.batch_norm(x, level, spread, *weights, eps=eps)
     return ops.when_training(trained, running).hinted(called)

@@ -38,6 +38,10 @@ class _Net:
         """For each direction, whether it begins at the last step."""
         return (False, True) if self.bidirectional else (self.reverse,)
 
+    def weights(self, x: Node, prefix: str) -> Weights:
+        """New params for one layer and direction."""
+        return weights_of(self.kind, graph_of(x), width(x), self.units, self.bias, x.dtype, prefix)
+
 
 def _run(
     net: _Net, x: Node, state: Any, lengths: Any, mask: Any, time_first: bool, name: str | None

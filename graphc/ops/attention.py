@@ -35,7 +35,7 @@ __all__ = [
 
 
 def _attended(q: Node, k: Node, *masks: Node, scale: float, causal: bool) -> Node:
-    """How much of each key every query takes: softmax of the scaled scores, 0 where it sees none."""
+    """What part of each key a query takes: softmax of the scores, 0 where it sees none."""
     scores = matmul(q, matrix_transpose(k)) * scale
     for mask in masks:
         scores = where(mask, scores, -math.inf) if mask.dtype == "bool" else scores + mask
@@ -65,7 +65,7 @@ def _attention_numpy(
         seen = mask.dtype == bool
         scores = np.where(mask, scores, -np.inf) if seen else scores + mask
     if causal:
-        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
     top = np.max(scores, axis=-1, keepdims=True, initial=-np.inf)
     e = np.exp(scores - np.where(np.isinf(top), 0, top))
     total = np.sum(e, axis=-1, keepdims=True)

@@ -19,7 +19,9 @@ import numba
 from llvmlite import ir
 from numba import types
 from numba.core.cgutils import get_or_insert_function
+from numba.core.compiler import Flags
 from numba.core.registry import cpu_target
+from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 from numba.np.numpy_support import as_dtype, from_dtype
 
@@ -57,7 +59,8 @@ def ready(symbol: str) -> None:
         called = CALLED[name]
         subject = called.subject(tuple(dtypes))
         try:
-            _compiled[symbol] = _callback(called, dtypes)
+            with ConfigStack().enter(_flags()):
+                _compiled[symbol] = _callback(called, dtypes)
         except GraphcError as error:
             raise error.about(subject) from None
         except Exception as error:
@@ -121,6 +124,15 @@ def _calling(symbol: str) -> Callable[..., Any]:
 # What is behind a symbol
 
 
+def _flags() -> Flags:
+    """What is handed on to the user's functions: Numba's own, not those of the kernel that is being
+    compiled, which may divide by zero.
+    """
+    found = Flags()
+    found.nrt = True  # type: ignore[assignment, misc]
+    return found
+
+
 def _callback(called: Called, dtypes: Sequence[str]) -> Any:
     """The function for these element types, as C calls it."""
     compiled = called.function
@@ -143,12 +155,15 @@ def _returned(compiled: Any, kinds: Sequence[Any]) -> Any:
 
 
 def _of_numbers(called: Called, returned: Any) -> str:
-    """The text of a function of numbers that gives one number."""
+    """The text of a function of numbers that gives one; raises UsageError where it does not."""
     several = isinstance(returned, types.BaseTuple)
-    if called.term is not None and called.term[1] != (len(returned) if several else 1):
-        raise called.wrong_count(len(returned) if several else 1)
+    called.check_terms(len(returned) if several else 1)
+    picked = called.term[0] if called.term is not None and several else None
+    number = returned if picked is None else returned[picked]
+    if not isinstance(number, (types.Integer, types.Float, types.Boolean)):
+        raise called.no_number(str(number))
     names = ", ".join(f"a{n}" for n in range(called.takes))
-    part = f"[{called.term[0]}]" if called.term is not None and several else ""
+    part = "" if picked is None else f"[{picked}]"
     return f"def call({names}):\n    return function({names}){part}\n"
 
 

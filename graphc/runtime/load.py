@@ -203,7 +203,7 @@ class Loaded:
         twins = {key: twin for key, twin in prelude.get("PLAIN", {}).items() if key in module}
         namespace = {**module, **twins}
         if "gates" in module:
-            namespace["gates"] = sys.modules[GATES].PLAIN  # type: ignore[attr-defined]
+            namespace["gates"] = sys.modules[GATES].PLAIN
         for key, value in module.items():
             python = getattr(value, "py_func", value)
             if isinstance(python, FunctionType) and python.__globals__ is module:

@@ -173,8 +173,8 @@ from .team import (
 
 _SAME = "BLAS", "boolean", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"
 PLAIN |= {name: globals()[name] for name in _SAME}
-PLAIN |= {"FLAGS": {}, "KERNEL": {}}
 PLAIN["njit"] = lambda function=None, **flags: function or (lambda f: f)
+PLAIN |= {"FLAGS": {}, "KERNEL": {}}
 
 globals().update(GIVENS)
 
