@@ -9,122 +9,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from inspect import Parameter, signature
-from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, UsageError
+from graphc.called import Called, arity, named
+from graphc.errors import GraphError, ShapeError, UsageError
 from graphc.expr import OUTSIDE, Call, Expr, as_expr
 from graphc.gate import check_name, entered
 from graphc.graph import Node, Op
 from graphc.ops.arith import zeros_like
 from graphc.ops.factor import by_core
+from graphc.ops.filling import eye
+from graphc.ops.layout import move_axis, reshape
+from graphc.ops.reduce import sum
 from graphc.ops.spell import Each, Routine
-from graphc.ops.stack import Signature
-from graphc.ops.stack import signature as core_signature
-from graphc.place import Place, caller
-from graphc.types import NAMES, Type, bind_shape, broadcast, dtype_name, floating, product, promote
+from graphc.ops.stack import Signature, signature
+from graphc.types import (
+    NAMES,
+    Type,
+    bind_shape,
+    broadcast,
+    dtype_name,
+    floating,
+    product,
+    promote,
+    shape_text,
+)
 
 WORK = 50
 """About how many operations a call is worth: it is not looked into."""
 
-LONGEST = 30
 Types = tuple[Type, ...]
 
 _AXES = r"\([A-Za-z_]\w*(?:,[A-Za-z_]\w*)*\)"
 _CORE = re.compile(f"{_AXES}(?:,{_AXES})*->{_AXES}(?:,{_AXES})*", re.ASCII)
-
-
-@dataclass(frozen=True, eq=False)
-class Called:
-    """A function of the user's, as emitted code calls it.
-
-    name       what it is called there
-    whose      how a sentence speaks of it
-    function   what the user gave, compiled by Numba or not
-    takes      how many arguments it has
-    term       which of how many terms of a gradient is wanted; None: its number as it is
-    core       what it does to arrays, which it gets in order, those to fill last; None: numbers
-    places     where it was first used with these element types
-    """
-
-    name: str
-    whose: str
-    function: Callable[..., Any]
-    takes: int
-    term: tuple[int, int] | None = None
-    core: Signature | None = None
-    places: dict[tuple[str, ...], Place] = field(default_factory=dict)
-
-    @property
-    def python(self) -> Callable[..., Any]:
-        """The function as Python runs it."""
-        found: Callable[..., Any] = getattr(self.function, "py_func", self.function)
-        return found
-
-    def used(self, *dtypes: str) -> None:
-        """Note the user's line that first asks for these element types."""
-        if dtypes not in self.places:
-            self.places[dtypes] = caller()
-
-    def subject(self, dtypes: tuple[str, ...]) -> str:
-        """Whose fault it is when it does not compile for these element types."""
-        return f"{self.whose} ({self.places[dtypes]})" if dtypes in self.places else self.whose
-
-    def plain(self, *values: Any) -> Any:
-        """What a call in emitted code does, without compiling anything."""
-        return self._filled(values) if self.core else self._number(values)
-
-    def _number(self, values: Sequence[Any]) -> Any:
-        dtype = np.result_type(np.float32, *(np.asarray(v).dtype for v in values))
-        found = self.python(*map(dtype.type, values))
-        self.check_terms(len(found) if isinstance(found, tuple) else 1)
-        number = found[self.term[0]] if self.term and isinstance(found, tuple) else found
-        try:
-            return dtype.type(number)
-        except (TypeError, ValueError):
-            raise self.no_number(type(number).__name__) from None
-
-    def check_terms(self, given: int) -> None:
-        """Raise UsageError for a gradient of more or fewer terms than there are arguments."""
-        if self.term is not None and self.term[1] != given:
-            raise UsageError(
-                f"it gives {given} terms of a gradient, not {self.term[1]}, one for each argument",
-                subject=self.whose,
-            )
-
-    def no_number(self, kind: str) -> UsageError:
-        """The error about a function that gives something else."""
-        return UsageError(f"it gives {kind}, not a number", subject=self.whose)
-
-    def _filled(self, values: Sequence[Any]) -> None:
-        """Fill the last arrays, given the sizes of the core and slices from where each begins."""
-        assert self.core is not None
-        count = len(self.core.letters)
-        sizes = dict(zip(self.core.letters, values[:count], strict=True))
-        axes = self.core.args + self.core.results
-        shapes = [tuple(int(sizes[n]) for n in names) for names in axes]
-        pairs = zip(values[count:], shapes, strict=True)
-        self.fill([v[: product(shape)].reshape(shape) for v, shape in pairs])
-
-    def fill(self, arrays: Sequence[np.ndarray]) -> None:
-        """Call it with arrays, the last of which it fills; the others may not be written to."""
-        assert self.core is not None
-        inputs = len(self.core.args)
-        views = [a.view() for a in arrays[:inputs]]
-        for view in views:
-            view.flags.writeable = False
-        for result in arrays[inputs:]:
-            result[...] = 0
-        self.python(*views, *arrays[inputs:])
-
-
-CALLED: dict[str, Called] = {}
-"""The functions by the names that emitted code calls them by; a name never means two of them."""
 
 
 def opaque(
@@ -154,6 +74,7 @@ def opaque(
     which numba.njit compiles, or compiled already. They depend on nothing but their arguments and
     may be called from several threads at once; what they raise in compiled code is printed by
     Numba, not raised. Without `backward` no gradient passes; with it, the gradient has none itself.
+    A tangent through a function of arrays calls `backward` for each element of a core.
     Calling opaque again with a name replaces the operation. Raises GraphError (G505) for a name
     that belongs to an operation of graphc, UsageError for what are no such functions, and, when a
     program is compiled, for what Numba cannot compile (G604).
@@ -163,46 +84,12 @@ def opaque(
     return entered(made(name, function, backward, None if dtype is None else dtype_name(dtype)))
 
 
-def _called(name: str, whose: str, function: Callable[..., Any], takes: int, **more: Any) -> Called:
-    """A function under a name of its own."""
-    found = Called(_fresh(name), whose, function, takes, **more)
-    CALLED[found.name] = found
-    return found
-
-
-def _fresh(name: str) -> str:
-    """A name for emitted code that none has had: of ASCII letters, digits and underscores."""
-    safe = re.sub(r"[^A-Za-z0-9]+", "_", name[:LONGEST]).strip("_")
-    safe = safe if safe.isidentifier() and not iskeyword(safe) else f"gate_{safe}".rstrip("_")
-    count, found = 1, safe
-    while found in CALLED:
-        count += 1
-        found = f"{safe}_{count}"
-    return found
-
-
 def _whose(name: str, backward: bool = False) -> str:
     return f"the {'backward ' if backward else ''}function of {name}"
 
 
-def _arity(whose: str, function: Any) -> int:
-    """How many arguments a function takes; raises UsageError where that is not a fixed number."""
-    python = getattr(function, "py_func", function)
-    try:
-        found = signature(python).parameters.values()
-    except (TypeError, ValueError):
-        kind = type(function).__name__
-        raise UsageError(f"{whose} is a Python function or one of numba.njit, not {kind}") from None
-    if not found or any(p.kind not in _PLACED for p in found):
-        raise UsageError(f"{whose} has a fixed number of arguments, one at least, each by position")
-    return len(found)
-
-
-_PLACED = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-
-
 def _check_arity(whose: str, function: Any, wanted: int, like: str) -> None:
-    found = _arity(whose, function)
+    found = arity(whose, function)
     if found != wanted:
         raise UsageError(f"{whose} takes {found} arguments, not {wanted}: {like}")
 
@@ -236,19 +123,19 @@ def _no_gradient(name: str, *_: Any, **__: Any) -> Any:
 
 
 def _elementwise(name: str, function: Callable[..., Any], backward: Any, dtype: str | None) -> Op:
-    takes = _arity(_whose(name), function)
+    takes = arity(_whose(name), function)
     terms: tuple[Op, ...] = ()
     if backward is not None:
         _check_arity(_whose(name, True), backward, takes + 2, "g, y and its arguments")
         if _gradient_dtype(dtype):
             terms = tuple(_term(name, backward, k, takes) for k in range(takes))
-    return _each(name, _called(name, _whose(name), function, takes), dtype, _terms_of(terms), None)
+    return _each(name, named(name, _whose(name), function, takes), dtype, _terms_of(terms), None)
 
 
-def _term(name: str, backward: Callable[..., Any], index: int, count: int) -> Op:
+def _term(name: str, backward: Callable[..., Any], index: int, among: int) -> Op:
     """One term of the gradient as an operation."""
-    own = f"d_{name}" if count == 1 else f"d_{name}_{index}"
-    called = _called(own, _whose(name, True), backward, count + 2, term=(index, count))
+    own = f"d_{name}" if among == 1 else f"d_{name}_{index}"
+    called = named(own, _whose(name, True), backward, among + 2, term=(index, among))
     stop = partial(_no_gradient, name)
     return _each(own, called, None, stop, stop)
 
@@ -301,13 +188,13 @@ def _cored(core: str, name: str, function: Any, backward: Any, dtype: str | None
         like = "gradients and values of the results, the arguments, and their gradients to fill"
         _check_arity(_whose(name, True), backward, 2 * (results + args), like)
         slopes = _slopes(name, backward, found) if _gradient_dtype(dtype) else None
-    called = _called(name, _whose(name), function, args + results, core=found)
+    called = named(name, _whose(name), function, args + results, core=found)
 
     def dtypes(types: Types) -> tuple[str, ...]:
         return (dtype or _computed(types),) * results
 
     vjp = slopes and partial(_through, slopes)
-    return _routine(name, called, dtypes, vjp, slopes and partial(_no_tangent, name))
+    return _routine(name, called, dtypes, vjp, slopes and partial(_tangents, slopes, found))
 
 
 def _checked_core(core: Any) -> Signature:
@@ -316,7 +203,7 @@ def _checked_core(core: Any) -> Signature:
         raise UsageError(
             f"the core {core!r} is not one", hint="'(n),(n,m)->(m)', with an axis or more in each"
         )
-    found = core_signature(text)
+    found = signature(text)
     known = {name for axes in found.args for name in axes}
     for name in (n for axes in found.results for n in axes if n not in known):
         raise UsageError(f"the core {core!r} does not tell {name}, which no argument has")
@@ -327,7 +214,7 @@ def _slopes(name: str, backward: Callable[..., Any], core: Signature) -> Op:
     """The operation that gives the gradients of all arguments."""
     whole = Signature((*core.results, *core.results, *core.args), core.args)
     given, filled = len(whole.args), len(whole.results)
-    called = _called(f"d_{name}", _whose(name, True), backward, given + filled, core=whole)
+    called = named(f"d_{name}", _whose(name, True), backward, given + filled, core=whole)
 
     def dtypes(types: Types) -> tuple[str, ...]:
         own = _computed(types)
@@ -342,17 +229,50 @@ def _through(slopes: Op, g: Any, y: Any, *args: Node) -> list[Node | None]:
     ys = y if isinstance(y, tuple) else (y,)
     gs = g if isinstance(y, tuple) else (g,)
     above = [zeros_like(r) if d is None else d for d, r in zip(gs, ys, strict=True)]
-    found = slopes(*above, *ys, *args)
-    each = found if isinstance(found, tuple) else (found,)
-    return [d if a.type.is_float else None for d, a in zip(each, args, strict=True)]
+    found = _all(slopes(*above, *ys, *args))
+    return [d if a.type.is_float else None for d, a in zip(found, args, strict=True)]
 
 
-def _no_tangent(name: str, *_: Any, **__: Any) -> Any:
-    raise GraphError(
-        f"{name} calls a function of arrays, which has a gradient but no tangent",
-        code="G521",
-        hint="take gr.grad, gr.vjp or gr.jacobian, which go backward",
-    )
+def _all(found: Any) -> tuple[Node, ...]:
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _tangents(slopes: Op, core: Signature, tangents: Sequence[Any], y: Any, *args: Node) -> Any:
+    """The tangents of the results, from the gradients of each of their elements."""
+    ys = _all(y)
+    found = tuple(_tangent(slopes, core, tangents, ys, k, args) for k in range(len(ys)))
+    return found if isinstance(y, tuple) else found[0]
+
+
+def _tangent(
+    slopes: Op,
+    core: Signature,
+    tangents: Sequence[Any],
+    ys: tuple[Node, ...],
+    which: int,
+    args: tuple[Node, ...],
+) -> Node:
+    """The Jacobian times the tangents: a stack of as many gradients as a core has elements, one for
+    each of its elements, times the tangents.
+    """
+    y = ys[which]
+    lead = y.ndim - len(core.results[which])
+    sizes = y.shape[lead:]
+    if not all(isinstance(d, int) for d in sizes):
+        raise ShapeError(
+            f"the tangent of a function of arrays takes literal sizes, not {shape_text(sizes)}"
+        )
+    ones = reshape(eye(product(sizes), dtype=y.dtype, like=y), (-1, *(1,) * lead, *sizes))
+    rows = _all(slopes(*(ones if r is y else zeros_like(r) for r in ys), *ys, *args))
+    terms = [
+        sum(row * t, tuple(range(-len(axes), 0)))
+        for row, t, axes in zip(rows, tangents, core.args, strict=True)
+        if t is not None
+    ]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return reshape(move_axis(total, 0, -1), y.shape)
 
 
 def _routine(

@@ -23,8 +23,8 @@ FLOORS = (
     ("node", "graph", "contents", "joint", "written", "show",                        # F1
      "handbuilt", "said", "exchange", "define", "draft"),
     ("ops", "linalg", "interpret"),                                                            # F2
-    ("grad", "substitute", "forward", "batching", "gate", "opaque", "hooks", "jacobian",    # F3
-     "flow", "keys", "random", "dropout"),
+    ("grad", "substitute", "forward", "batching", "gate", "called", "opaque", "hooks",     # F3
+     "jacobian", "flow", "keys", "random", "dropout"),
     ("trace", "check", "rules"),                                                     # F4
     ("plan",),                                                                       # F5
     ("kernel", "lower"),                                                             # F6

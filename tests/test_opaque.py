@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -93,7 +97,7 @@ def fed(rows: int) -> dict[str, np.ndarray]:
 
 @ways
 def test_a_gate_of_numbers_among_other_operations(options: dict[str, Any]) -> None:
-    g, loss = net()
+    _, loss = net()
     program = gr.compile(loss, wrt=["x", "w", "z"], **options)
     feeds = fed(600 if "jit" not in options else 5)
     found, slopes = program(feeds)
@@ -108,12 +112,13 @@ def test_a_gate_of_numbers_among_other_operations(options: dict[str, Any]) -> No
     assert slopes["z"].dtype == np.float32
 
 
-def test_it_is_one_call_in_a_fused_loop_and_its_text_stays_outside() -> None:
+@pytest.mark.parametrize("form", ["fast", "plain"])
+def test_it_is_one_call_in_a_fused_loop_and_its_text_stays_outside(form: str) -> None:
     _, loss = net()
-    text = gr.compile(loss, wrt=["x", "w", "z"], form="plain", jit=False)
-    text(fed(2))
-    source = text.source()
-    assert "softabs_x_ij = gates.softabs" in source.replace("(", " ").replace("  ", " ")
+    program = gr.compile(loss, wrt=["x", "w", "z"], form=form, jit=False)
+    program(fed(2))
+    source = program.source()
+    assert "gates.softabs(add_x_ij)" in source
     assert "import graphc_gates as gates" in source
     assert "gates.softabs calls a function that was given to gr.opaque." in source
     assert "math.sqrt" not in source
@@ -128,10 +133,10 @@ def test_its_gradient_is_that_of_its_value() -> None:
 
 
 def test_arguments_broadcast_and_each_has_a_term() -> None:
-    power = gr.opaque("mixture", lambda a, b: a * b + 1, lambda g, y, a, b: (g * b, g * a))
+    mixture = gr.opaque("mixture", lambda a, b: a * b + 1, lambda g, y, a, b: (g * b, g * a))
     g = Graph()
     a, b = g.input("a", (2, 1)), g.input("b", (3,), "float32")
-    y = power(a, b)
+    y = mixture(a, b)
     assert str(y.type) == "f64[2,3]"
     feeds = {"a": [[1.0], [2.0]], "b": np.arange(3, dtype="f4")}
     found, slopes = gr.compile(gr.sum(y), wrt=[a, b])(feeds)
@@ -170,6 +175,29 @@ def test_a_gate_declared_again_is_another_function() -> None:
     assert (first(x=1.0), second(x=1.0)) == (2, 11)
 
 
+OTHER = """
+import sys, numpy as np, graphc as gr
+from graphc.runtime.load import compilations
+more = float(sys.argv[1])
+x = gr.Graph("stored").input("x", (3,))
+program = gr.compile(gr.opaque("stored", lambda x: x + more)(x))
+print(program(x=np.zeros(3)).tolist(), len(compilations))
+"""
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled without the JIT")
+def test_stored_code_calls_the_function_of_its_own_process(tmp_path: Path) -> None:
+    def told(more: int) -> str:
+        command = [sys.executable, "-c", OTHER, str(more)]
+        environment = {**os.environ, "GRAPHC_CACHE_DIR": str(tmp_path)}
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert told(1) == "[1.0, 1.0, 1.0] 1\n"
+    assert told(2) == "[2.0, 2.0, 2.0] 0\n"
+
+
 # Arrays
 
 
@@ -201,6 +229,18 @@ def test_both_arguments_may_be_stacks() -> None:
     assert "ok" in str(gr.check_gradient(gr.sum(gr.square(y)), feeds))
     over = gr.vmap(sines(), in_axes=(0, None))(x, a)
     np.testing.assert_allclose(value(over, **feeds), wanted)
+
+
+def test_a_function_of_arrays_has_a_tangent() -> None:
+    g = Graph()
+    x, a = g.input("x", ("batch", 2)), g.input("a", (2, 3))
+    t, s = g.input("t", ("batch", 2)), g.input("s", (2, 3))
+    feeds = dict(
+        zip("xats", map(random.normal, 4 * [0], 4 * [1], [(4, 2), (2, 3)] * 2), strict=True)
+    )
+    found = value(gr.jvp(sines()(x, a), [x, a], [t, s]), **feeds)
+    x_, a_, t_, s_ = feeds.values()
+    np.testing.assert_allclose(found, (np.cos(x_) * t_) @ a_ + np.sin(x_) @ s_)
 
 
 def both(x: Any, twice: Any, turned: Any) -> None:
@@ -318,6 +358,7 @@ def test_a_wrong_number_of_terms_is_told(jit: bool) -> None:
     )
 
 
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled without the JIT")
 def test_what_numba_cannot_compile_is_one_sentence() -> None:
     x = Graph().input("x", (3,))
     program = gr.compile(gr.opaque("odd", lambda x: x.foo + 1)(x))

@@ -12,6 +12,9 @@ from importlib.resources import files
 GATES = "graphc_gates"
 """The module that a user's functions are in, which emitted code calls as `gates.name`."""
 
+GATE = "graphc_gate."
+"""What the symbol of a user's function begins with; its name and element types follow."""
+
 PART = "# module: "
 """What stands before each module of a prelude that is a package, with the module's name."""
 

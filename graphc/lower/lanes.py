@@ -6,7 +6,7 @@ turn. What the loop adds up is added up lane by lane, and over the lanes behind 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 
 from graphc.expr import OUTSIDE, Binary, Call, Expr, Item, Name, Number, Unary, text
@@ -29,7 +29,8 @@ LONG_LOOP = 64
 MOST_LANES = 16
 
 LATE = frozenset(("expm1", "tanh", "sigmoid", "softplus", "erf", "gelu"))
-LATE |= {"uniform32", "uniform32_second", "uniform64", "threefry"}
+DRAWN = {"uniform32": "f32", "uniform32_second": "f32", "uniform64": "f64", "threefry": "i64"}
+LATE |= DRAWN.keys()
 """Functions of many steps, each of which waits for the one before."""
 
 Fresh = Callable[[str], str]
@@ -104,6 +105,7 @@ class _Lanes:
                 raise Refused
             if self._step(item) == 1:
                 sizes.append(DTYPES[self.scope.types[item.buffer]].itemsize)
+        sizes = sizes or [DTYPES[DRAWN[c.function]].itemsize for c in self._calls(DRAWN)]
         if not sizes:
             raise Refused
         lanes = self.nbytes // max(4, min(sizes))
@@ -117,11 +119,12 @@ class _Lanes:
         if isinstance(hi, Number) and hi.value < LONG_LOOP:
             return False
         sums = not any(writes for _, writes in self._items())
-        return sums or (self._calls(LATE) and self._even(2 * lanes) >= self._even(lanes))
+        late = any(self._calls(LATE))
+        return sums or (late and self._even(2 * lanes) >= self._even(lanes))
 
-    def _calls(self, functions: Container[str]) -> bool:
+    def _calls(self, functions: Container[str]) -> Iterator[Call]:
         inner = (part for s in self.loop.body for e in exprs(s) for part in everything(e))
-        return any(isinstance(part, Call) and part.function in functions for part in inner)
+        return (part for part in inner if isinstance(part, Call) and part.function in functions)
 
     def _even(self, lanes: int) -> bool:
         """Whether the last register is full as well."""

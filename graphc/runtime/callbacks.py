@@ -25,10 +25,9 @@ from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 from numba.np.numpy_support import as_dtype, from_dtype
 
-from graphc.emit.text import GATES
+from graphc.called import CALLED, Called
+from graphc.emit.text import GATE, GATES
 from graphc.errors import GraphcError, UsageError
-from graphc.opaque import CALLED, Called
-from graphc.runtime.link import GATE
 from graphc.runtime.sentences import first_line
 from graphc.types import DTYPES, NAMES
 

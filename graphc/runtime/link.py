@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from graphc.emit.text import GATE
 from graphc.runtime import tiles
 
 METH_VARARGS_AND_KEYWORDS = 1 | 2
@@ -29,8 +30,6 @@ HELPERS = (
     ("NRT_", "numba.core.runtime._nrt_python"),
     ("numba_", "numba._helperlib"),
 )
-
-GATE = "graphc_gate."  # what a symbol of a user's function begins with
 
 _lock = threading.Lock()
 _told: set[str] = set()  # what LLVM's symbol table has been told of already

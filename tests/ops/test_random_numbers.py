@@ -99,14 +99,20 @@ def test_single_numbers_are_the_double_ones_rounded_down() -> None:
 
 
 def noisy() -> Graph:
-    """Draws of two precisions with gradients, some in a loop with what is fed."""
+    """Draws of two precisions with gradients, some in a loop with what is fed, some alone."""
     g = Graph("noisy", dtype="float32")
     x = g.input("x", ("batch", 5))
     z = gr.random.normal(("batch", 5), mean=x, std=2.0).named("z")
     kept = gr.random.bernoulli(0.7, ("batch", 5), graph=g)
     u = gr.random.uniform((3, 70), dtype="float64", graph=g).named("u")
     loss = gr.mean(gr.where(kept, z * x, 0)) + gr.astype(gr.mean(u), "float32")
-    g.outputs = {"loss": loss, "z": z, "u": u}
+    a, b = (gr.random.uniform(301, graph=g) for _ in range(2))
+    g.outputs = {
+        "loss": loss,
+        "z": z,
+        "u": u,
+        "inside": gr.mean(gr.astype(a * a + b * b < 1, "f4")),
+    }
     return g
 
 
@@ -121,8 +127,9 @@ def test_numbers_are_the_same_in_every_form_and_on_any_number_of_threads(
     program = gr.compile(list(g.outputs.values()), wrt=["x"], seed=3, **options)
     for call in range(2):
         wanted = values(*g.outputs.values(), seed=3, calls=call, x=ROWS)
-        (loss, z, u), _ = program(x=ROWS)
+        (loss, z, u, inside), _ = program(x=ROWS)
         assert np.array_equal(u, wanted[2])
+        np.testing.assert_allclose(inside, wanted[3], rtol=1e-6)
         np.testing.assert_allclose(z, wanted[1], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(loss, wanted[0], rtol=1e-5)
 
@@ -164,7 +171,7 @@ def test_draws_survive_a_file() -> None:
     gr.random.normal(3, graph=h)
     ours, theirs = (values(graph["z"], x=ROWS)[0] for graph in (g, h))
     assert np.array_equal(ours, theirs)
-    assert h["random.key3"].graph is h
+    assert h["random.key5"].graph is h
 
 
 def test_a_draw_has_gradients_through_what_shifts_and_scales_it() -> None:

@@ -22,12 +22,14 @@ Loop = Callable[[Callable[..., Any], Callable[..., Any], Any], Any]
 
 
 def reverse(cost: Cost, x: Node) -> Node:
-    """The gradient of a cost, by reverse mode."""
+    """The gradient of a cost at x, by reverse mode."""
+    x = +x  # a stage of its own: what else the cost reads of x is held
     return gr.grad(cost(x), x, disconnected="zero")
 
 
 def forward(cost: Cost, x: Node) -> Node:
-    """The gradient of a cost, by forward mode: one tangent for each direction."""
+    """The gradient of a cost at x, by forward mode: one tangent for each direction."""
+    x = +x
     return gr.jacobian(cost(x), x, "forward", disconnected="zero")
 
 

@@ -22,9 +22,8 @@ TICK = 0.1
 
 
 def drawn(rng: np.random.Generator, rate: float, most: int) -> Arrays:
-    """The start; the first rate of descent and the room for Euler's steps."""
-    start = 0.1 * rng.random(1)
-    return {"start": start, "rate": np.float64(rate), "most": np.int64(most)}
+    """gradbench's start; the first rate of descent and the room for Euler's steps."""
+    return {"start": np.zeros(1), "rate": np.float64(rate), "most": np.int64(most)}
 
 
 def programs(arrays: Arrays) -> Programs:

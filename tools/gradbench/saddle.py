@@ -16,9 +16,8 @@ from .problem import Arrays, Programs, declared
 
 
 def drawn(rng: np.random.Generator, rate: float, most: int) -> Arrays:
-    """The start; the first rate of descent and the room for the steps of the inner one."""
-    start = 1 + 0.1 * rng.standard_normal(2)
-    return {"start": start, "rate": np.float64(rate), "most": np.int64(most)}
+    """gradbench's start; the first rate of descent and the room for the steps of the inner one."""
+    return {"start": np.ones(2), "rate": np.float64(rate), "most": np.int64(most)}
 
 
 def programs(arrays: Arrays) -> Programs:

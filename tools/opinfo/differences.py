@@ -91,6 +91,17 @@ DIFFERENCES: list[Difference] = [
         "nn.functional.hinge_embedding_loss", "sample", "targets are 1 and -1, nothing else",
         lambda s: bool((s.args[1].abs() != 1).any()),
     ),
+    Difference(
+        "nn.functional.scaled_dot_product_attention", "sample", "random draws are other numbers",
+        lambda s: s.kwargs.get("dropout_p", 0) > 0,
+    ),
+    Difference(
+        "nn.functional.grid_sample", "sample", "a grid is not seen bicubically",
+        says(mode="bicubic"),
+    ),
+    Difference(
+        "grid_sampler_2d", "sample", "a grid is not seen bicubically", lambda s: s.args[2] == 2
+    ),
     # gradients
     Difference(
         "quantile nanquantile", "gradient", "q is known before data comes, so it takes no gradient",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import graphc as gr
+from graphc.graph import STATE
 from graphc.interpret import evaluate
 
 from .rows import Functions, Row
@@ -102,7 +103,8 @@ Way = Callable[[Program, list[gr.Node], list[gr.Node]], tuple[Values, Values]]
 def interpreted(program: Program, results: list[gr.Node], wrt: list[gr.Node]) -> Any:
     """Values and gradients as operations mean them in NumPy."""
     slopes = gr.grad(program.loss, wrt, disconnected="zero") if wrt else []
-    found = evaluate([program.loss, *results, *slopes], program.feeds)
+    states = {s: np.zeros(s.shape, s.type.numpy) for s in program.graph.leaves(STATE)}
+    found = evaluate([program.loss, *results, *slopes], program.feeds | states)
     return found, {w: found[s] for w, s in zip(wrt, slopes, strict=True)}
 
 

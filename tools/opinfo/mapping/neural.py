@@ -44,6 +44,7 @@ def normalized(
 
 def cosine(m: Functions, a: Any, b: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors."""
+    a, b = (x if x.ndim else m.reshape(x, (1,)) for x in (a, b))
     return m.cosine_similarity(a, b, axis=dim, eps=eps)
 
 
@@ -55,10 +56,10 @@ def pairwise(
 
 
 def embedding(
-    m: Functions, index: Any, table: Any, padding_idx: Any = None, max_norm: Any = None,
+    m: Functions, table: Any, index: Any, padding_idx: Any = None, max_norm: Any = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Any:  # fmt: skip
-    """Rows of a table."""
+    """Rows of a table, which comes first in PyTorch's samples."""
     return m.embedding(index, table, padding_idx)
 
 
