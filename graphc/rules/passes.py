@@ -18,7 +18,7 @@ from graphc.grad import alias
 from graphc.graph import LEAVES, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Fired, Joint
-from graphc.ops.several import pack
+from graphc.ops.several import pack, result
 from graphc.ops.spell import Expand, Pack, Region, Result
 from graphc.ops.training import TRAINED
 from graphc.rules.algebra import ALGEBRA
@@ -195,14 +195,22 @@ def _widening(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
     """A result of a loop as the result of the widest loop of the same key on the same arguments."""
     if node in walk.to:
         return walk.to[node]
-    if not isinstance(node.op.spell, Result) or not isinstance(args[0].op.spell, Region):
+    alone = isinstance(node.op.spell, Region) and len(node.types) == 1
+    if not alone and not (isinstance(node.op.spell, Result) and _is_loop(node.args[0])):
         return None
-    widest = _widest(walk, node.args[0])
+    whole, given = (node, args) if alone else (node.args[0], args[0].args)
+    widest = _widest(walk, whole)
+    if alone and widest is node:
+        return None
     if widest not in walk.to:
-        walk.to[widest] = walk.copy(widest, args[0].args)
+        walk.to[widest] = walk.copy(widest, given)
     new = walk.to[widest]
     with walk.graph.told(node.where, new.backward_of):  # what it keeps is of the forward sweep
-        return walk.copy(node, (new,))
+        return walk.graph.add(result, (new,), {"index": 0 if alone else node.attrs["index"]})
+
+
+def _is_loop(node: Node) -> bool:
+    return isinstance(node.op.spell, Region)
 
 
 def _widest(walk: Walk, node: Node) -> Node:

@@ -17,13 +17,11 @@ from graphc import Node
 from .descent import SLOPES, Loop, Slope, argmin, bounded, length
 from .problem import Arrays, Programs, declared
 
-TICK = 0.1
-"""The seconds of one step."""
 
-
-def drawn(rng: np.random.Generator, rate: float, most: int) -> Arrays:
-    """gradbench's start; the first rate of descent and the room for Euler's steps."""
-    return {"start": np.zeros(1), "rate": np.float64(rate), "most": np.int64(most)}
+def drawn(rng: np.random.Generator, rate: float, tick: float, most: int) -> Arrays:
+    """gradbench's start; the first rate of descent; the time of Euler's steps and room for them."""
+    numbers = {"rate": np.float64(rate), "tick": np.float64(tick), "most": np.int64(most)}
+    return {"start": np.zeros(1), **numbers}
 
 
 def programs(arrays: Arrays) -> Programs:
@@ -38,12 +36,12 @@ def particle(arrays: Arrays, outer: str, inner: str) -> Node:
     loop = bounded(int(arrays["most"])) if outer == "r" else gr.while_loop
 
     def miss(w: Node) -> Node:
-        return crossing(w, SLOPES[inner], loop) ** 2
+        return crossing(w, SLOPES[inner], float(arrays["tick"]), loop) ** 2
 
     return argmin(miss, SLOPES[outer], start, float(arrays["rate"]))
 
 
-def crossing(w: Node, slope: Slope, loop: Loop) -> Node:
+def crossing(w: Node, slope: Slope, tick: float, loop: Loop) -> Node:
     """Where the particle crosses the axis, on a straight line from its last step above it."""
     g = w.graph
     charges = (gr.concat([g.constant([10.0]), 10 - w]), g.constant([10.0, 0.0]))
@@ -53,10 +51,10 @@ def crossing(w: Node, slope: Slope, loop: Loop) -> Node:
 
     def step(state: Any) -> Any:
         x, v, _ = state
-        new = x + TICK * v
+        new = x + tick * v
 
         def moved(x: Node, v: Node) -> Any:
-            return new, v - TICK * slope(potential, x), True
+            return new, v - tick * slope(potential, x), True
 
         return gr.cond(new[1] > 0, moved, lambda x, v: (x, v, False), x, v)
 

@@ -40,7 +40,7 @@ PROBLEMS = {
     ),
     "particle": Problem(
         particle.drawn, particle.programs,
-        {"rate": 0.01, "most": 320}, {"rate": 1e-5, "most": 512},
+        {"rate": 1e-3, "tick": 1.0, "most": 64}, {"rate": 1e-5, "tick": 0.1, "most": 512},
     ),
 }
 # fmt: on

@@ -22,7 +22,6 @@ from .descent import NEAR
 from .det import expansion
 from .ht import ANGLES
 from .ode import END
-from .particle import TICK
 from .problem import Arrays
 
 Runs = dict[str, Callable[[], Any]]
@@ -316,14 +315,14 @@ def saddle(arrays: Arrays) -> Runs:
 
 
 def particle(arrays: Arrays) -> Runs:
-    (start,), rate = tensors(arrays, "start"), float(arrays["rate"])
+    (start,), rate, tick = tensors(arrays, "start"), float(arrays["rate"]), float(arrays["tick"])
     ten, fixed = start.new_tensor([10.0]), start.new_tensor([10.0, 0.0])
 
     def miss(slope: Any, w: Tensor) -> Tensor:
         charges = torch.cat([ten, 10 - w]), fixed
         x, v = start.new_tensor([0.0, 8.0]), start.new_tensor([0.75, 0.0])
-        while (new := x + TICK * v)[1] > 0:
-            v = v - TICK * slope(lambda x: sum(1 / length(x - c) for c in charges), x)
+        while (new := x + tick * v)[1] > 0:
+            v = v - tick * slope(lambda x: sum(1 / length(x - c) for c in charges), x)
             x = new
         return (x[0] - x[1] / v[1] * v[0]) ** 2
 

@@ -30,9 +30,15 @@ def without_inplace(name: str) -> Any:
     return lambda m, x, *args, inplace=False, **kwargs: getattr(m, name)(x, *args, **kwargs)
 
 
-def kept(m: Functions, x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout where it draws nothing: at evaluation, and of all or none."""
-    return m.dropout(x, p, training=training)
+def dropped(name: str) -> Any:
+    """Dropout, which draws nothing at evaluation, and where all or none are dropped."""
+
+    def call(
+        m: Functions, x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> Any:
+        return getattr(m, name)(x, p, training=training)
+
+    return call
 
 
 def normalized(
@@ -121,12 +127,12 @@ ROWS: Rows = {
     "nn.functional.glu": lambda m, x, dim=-1: m.glu(x, axis=dim),
     "nn.functional.prelu": prelu,
     "nn.functional.rrelu": gated,
-    "nn.functional.dropout": kept,
-    "nn.functional.dropout2d": kept,
-    "nn.functional.dropout3d": kept,
-    "nn.functional.alpha_dropout": kept,
-    "nn.functional.feature_alpha_dropout.with_train": kept,
-    "nn.functional.feature_alpha_dropout.without_train": kept,
+    "nn.functional.dropout": dropped("dropout"),
+    "nn.functional.dropout2d": dropped("dropout2d"),
+    "nn.functional.dropout3d": dropped("dropout2d"),
+    "nn.functional.alpha_dropout": dropped("alpha_dropout"),
+    "nn.functional.feature_alpha_dropout.with_train": dropped("dropout"),
+    "nn.functional.feature_alpha_dropout.without_train": dropped("dropout"),
     "native_dropout_backward": lambda m, g, mask, scale: g * m.astype(mask, "float64") * scale,
     "softmax": along("softmax"),
     "softmax.with_dtype": along("softmax"),
