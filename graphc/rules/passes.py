@@ -195,7 +195,7 @@ def _widening(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
     """A result of a loop as the result of the widest loop of the same key on the same arguments."""
     if node in walk.to:
         return walk.to[node]
-    alone = isinstance(node.op.spell, Region) and len(node.types) == 1
+    alone = _is_loop(node) and len(node.types) == 1
     if not alone and not (isinstance(node.op.spell, Result) and _is_loop(node.args[0])):
         return None
     whole, given = (node, args) if alone else (node.args[0], args[0].args)
@@ -210,7 +210,8 @@ def _widening(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
 
 
 def _is_loop(node: Node) -> bool:
-    return isinstance(node.op.spell, Region)
+    """Whether a stage has the key that tells loops of the same steps."""
+    return isinstance(node.op.spell, Region) and "key" in node.attrs
 
 
 def _widest(walk: Walk, node: Node) -> Node:
@@ -221,4 +222,4 @@ def _widest(walk: Walk, node: Node) -> Node:
 
 
 def _steps(node: Node) -> tuple[object, ...]:
-    return node.attrs.get("key"), node.args
+    return node.attrs["key"], node.args

@@ -17,7 +17,9 @@ def attention(
 ) -> Any:  # fmt: skip
     """A query at a time."""
     lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
-    scores = np.einsum("...le,...se->...ls", q, k) / (np.sqrt(q.shape[-1]) if scale is None else 1 / scale)
+    scores = np.einsum("...le,...se->...ls", q, k) / (
+        np.sqrt(q.shape[-1]) if scale is None else 1 / scale
+    )
     seen = np.ones(scores.shape, bool)
     for added in (mask, bias):
         if added is not None and added.dtype == bool:

@@ -21,7 +21,9 @@ def signs(*shape: int) -> Any:
 def chances(*shape: int) -> Any:
     """Numbers from 0.1 to 0.9."""
     return positive(*shape)._replace(
-        draw=lambda rng, s, dtype: np.asarray(rng.uniform(0.1, 0.9, s), f"f{dtype[1:]}"[:1] + {"f32": "4", "f64": "8"}[dtype])
+        draw=lambda rng, s, dtype: np.asarray(
+            rng.uniform(0.1, 0.9, s), f"f{dtype[1:]}"[:1] + {"f32": "4", "f64": "8"}[dtype]
+        )
     )
 
 
@@ -109,7 +111,9 @@ def cosine(x: Any, y: Any, axis: int = -1, eps: float = 1e-8) -> Any:
     return (x * y).sum(axis) / (lengths[0] * lengths[1])
 
 
-def cosine_embedding(x: Any, y: Any, t: Any, margin: float = 0.0, *, reduction: str = "mean") -> Any:
+def cosine_embedding(
+    x: Any, y: Any, t: Any, margin: float = 0.0, *, reduction: str = "mean"
+) -> Any:
     c = cosine(x, y)
     return ENDS[reduction](np.where(t == 1, 1 - c, np.maximum(0, c - margin)))
 
@@ -141,17 +145,23 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "squared_error": reduced(lambda x, t: (x - t) ** 2),
     "l1": reduced(lambda x, t: np.abs(x - t)),
     "huber": reduced(huber),
-    "smooth_l1": reduced(lambda x, t, beta=1.0: huber(x, t, beta) / beta if beta else np.abs(x - t)),
+    "smooth_l1": reduced(
+        lambda x, t, beta=1.0: huber(x, t, beta) / beta if beta else np.abs(x - t)
+    ),
     "log_cosh": reduced(lambda x, t: np.log(np.cosh(x - t))),
     "binary_cross_entropy": reduced(bce),
     "focal": reduced(focal),
-    "multilabel_soft_margin": lambda x, t, w=1, *, reduction="mean": ENDS[reduction](bce(x, t, w).mean(-1)),
+    "multilabel_soft_margin": lambda x, t, w=1, *, reduction="mean": ENDS[reduction](
+        bce(x, t, w).mean(-1)
+    ),
     "bernoulli_nll": reduced(lambda p, t: -t * np.log(p) - (1 - t) * np.log(1 - p)),
     "poisson_nll": reduced(poisson),
     "gaussian_nll": reduced(gaussian),
     "kl_divergence": kl,
     "soft_margin": reduced(lambda x, t: np.log(1 + np.exp(-t * x))),
-    "hinge_embedding": reduced(lambda x, t, margin=1.0: np.where(t == 1, x, np.maximum(0, margin - x))),
+    "hinge_embedding": reduced(
+        lambda x, t, margin=1.0: np.where(t == 1, x, np.maximum(0, margin - x))
+    ),
     "margin_ranking": reduced(lambda x, y, t, margin=0.0: np.maximum(0, margin - t * (x - y))),
     "cross_entropy": lambda x, *args, **options: rows(log_softmax(x), *args, **options),
     "nll": rows,
@@ -203,7 +213,11 @@ def spread(name: str) -> Callable[..., Any]:
     return lambda x, t, *args, **options: call(x, t.expand_as(x), *args, **options)
 
 
-ENDS_OF_KL = {"mean": lambda x: x.mean(), "none": lambda x: x, "batchmean": lambda x: x.sum() / len(x)}
+ENDS_OF_KL = {
+    "mean": lambda x: x.mean(),
+    "none": lambda x: x,
+    "batchmean": lambda x: x.sum() / len(x),
+}
 
 TORCH: dict[str, Callable[..., Any]] = {
     "squared_error": spread("mse_loss"),
@@ -302,5 +316,13 @@ SAMPLES: dict[str, list[Sample]] = {
 }
 # fmt: on
 
-KINKED = {"l1", "huber", "smooth_l1", "hinge_embedding", "margin_ranking", "multi_margin", "accuracy"}
+KINKED = {
+    "l1",
+    "huber",
+    "smooth_l1",
+    "hinge_embedding",
+    "margin_ranking",
+    "multi_margin",
+    "accuracy",
+}
 KINKED |= {"cosine_embedding", "triplet_margin", "embedding_bag", "kl_divergence"}
