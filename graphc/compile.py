@@ -1,7 +1,7 @@
 """The compiler on one screen: a list of passes from the user's graph to a program; every one prints
 and can be left out.
 
-model -> take -> group -> stabilise -> differentiate -> update -> simplify -> expand -> share ->
+model -> take -> roll -> group -> stabilise -> differentiate -> update -> simplify -> expand -> share ->
 keep -> settle
       -> plan -> emit -> load -> Program
 
@@ -53,9 +53,11 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
     from graphc.rules.blocks import in_blocks
     from graphc.rules.narrow import narrow
     from graphc.rules.passes import expand, group, share, simplify, stabilise, take
+    from graphc.rules.roll import roll
 
     wanted: list[tuple[str, Pass]] = [
         ("take", lambda joint: take(joint, order.training)),
+        ("roll", roll),
         ("group", group),
         ("stabilise", stabilise),
         ("blocks", lambda joint: in_blocks(joint, order.keep)),
@@ -76,6 +78,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
 
 
 OPTIONAL: tuple[str, ...] = (
+    "roll",
     "group",
     "stabilise",
     "simplify",

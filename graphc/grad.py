@@ -103,8 +103,9 @@ def wrt_of(
 
     Raises GraphError (G522) where the ends read such a stage through others around it too.
     """
-    alone = isinstance(given, (Node, str))
-    return [_stood_for(ends, w) for w in ([given] if alone else given)], alone
+    if isinstance(given, (Node, str)):
+        return [_stood_for(ends, given)], True
+    return [_stood_for(ends, w) for w in given], False
 
 
 def _stood_for(ends: Sequence[Node], wrt: Node | str) -> Node:

@@ -64,9 +64,7 @@ def _uniform(
     return rng.uniform(low, high, shape)
 
 
-def _within(
-    rng: np.random.Generator, shape: tuple[int, ...], scale: float, fan: int
-) -> np.ndarray:
+def _within(rng: np.random.Generator, shape: tuple[int, ...], scale: float, fan: int) -> np.ndarray:
     bound = math.sqrt(scale / max(1, fan))
     return rng.uniform(-bound, bound, shape)
 

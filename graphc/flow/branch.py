@@ -106,8 +106,8 @@ def cond(
     that is taken is computed, in its gradient too.
 
     Each is called with stages of its own for `args`, so that it may take gradients with respect to
-    them. Both give the same structure of stages, of the same types; they may read stages around them
-    beside `args`. Raises ShapeError, DTypeError or UsageError where they do not fit together.
+    them. Both give the same structure of stages, of the same types; they may read stages around
+    them beside `args`. Raises ShapeError, DTypeError or UsageError where they do not fit together.
     `gr.where` chooses element by element, and computes both. Source: jax.lax.cond.
     """
     graph = graph_for([condition, *flat(args)[0]], then, otherwise)

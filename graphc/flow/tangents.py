@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.flow.bodies import Body, copied
@@ -92,9 +92,21 @@ class _Moving:
 def _interleaved(rows: Sequence[tuple[str, Node, Node | None]], carries: int) -> dict[str, Node]:
     """What is carried, its tangents, all other results, their tangents, where they have any."""
     found: dict[str, Node] = {}
+    called = _slope_names([name for name, _, _ in rows])
     for kind in (rows[:carries], rows[carries:]):
         found |= {name: value for name, value, _ in kind}
-        found |= {f"t_{name}": slope for name, _, slope in kind if slope is not None}
+        found |= {called[name]: slope for name, _, slope in kind if slope is not None}
+    return found
+
+
+def _slope_names(names: Iterable[str]) -> dict[str, str]:
+    """A name for the tangent of each result; a result may be a tangent itself."""
+    taken, found = set(names), {}
+    for name in names:
+        found[name] = f"t_{name}"
+        while found[name] in taken:
+            found[name] = f"t{found[name]}"
+        taken.add(found[name])
     return found
 
 
@@ -118,7 +130,7 @@ def _op_of(ys: Any) -> Any:
 def _picked(found: Any, step: Graph, body: Graph, ys: Any) -> tuple[Node | None, ...] | Node | None:
     """The tangents among the results, in the order of what they are tangents of."""
     results = dict(zip(step.outputs, found if isinstance(found, tuple) else (found,), strict=True))
-    slopes = tuple(results.get(f"t_{name}") for name in body.outputs)
+    slopes = tuple(results.get(name) for name in _slope_names(body.outputs).values())
     return slopes if isinstance(ys, tuple) else slopes[0]
 
 

@@ -237,8 +237,8 @@ def numbered(joint: Joint, parts: Mapping[str, Part]) -> tuple[dict[Node, int], 
                 numbers[node] = min(known)
     packed = [n for n in graph.nodes if isinstance(n.op.spell, Pack)]
     numbers |= {n: min(numbers.get(a, 0) for a in n.args) for n in packed}
-    known = {_steps(n): number for n, number in numbers.items() if _steps(n) is not None}
-    numbers |= {n: known[_steps(n)] for n in graph.nodes if _steps(n) in known}
+    loops = {_steps(n): number for n, number in numbers.items() if _steps(n) is not None}
+    numbers |= {n: loops[_steps(n)] for n in graph.nodes if _steps(n) in loops}
     stages = (
         Stage(number, _named(chief), graph.texts.get(chief, ""), chief.types[0], chief)
         for chief, number in chiefs.items()

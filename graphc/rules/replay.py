@@ -40,10 +40,10 @@ def replay(
     walk.run()
     if walk.is_exact:
         return Outcome(walk, walk.graph, walk.to, walk.to, walk.parts).joint()
-    return _tidied(walk, [walk.to[n] for n in checks]).joint()
+    return tidied(walk, [walk.to[n] for n in checks]).joint()
 
 
-def _tidied(first: Walk, checks: list[Node]) -> Outcome:
+def tidied(first: Walk, checks: Sequence[Node] = ()) -> Outcome:
     """The second walk copies what the first one left in use, with the lines it stands for."""
     rough = first.joint.moved(first.graph, first.to)
     alive = needed((*rough.roots, *checks))
@@ -52,7 +52,11 @@ def _tidied(first: Walk, checks: list[Node]) -> Outcome:
     second.run()
     hints = first.graph.hints.items()
     second.graph.hints = {second.to[n]: text for n, text in hints if n in second.to}
-    to = {old: second.to[new] for old, new in first.to.items() if new in second.to}
+    to = {
+        old: second.to[new]
+        for old, new in first.to.items()
+        if new in second.to and old not in first.swallowed
+    }
     final = {old: second.to[heir] for old, heir in heirs.items()}
     parts = {
         second.to[p]: second.to[w]
@@ -100,16 +104,26 @@ class Walk:
         self.to: dict[Node, Node] = {}
         self.origins: dict[Node, list[Node]] = {}
         self.parts: dict[Node, Node] = {}
+        self.swallowed: set[Node] = set()
         self.replaced = False
 
     def run(self) -> None:
         """Build a stage for each one, in order."""
         for node in self.order:
-            backward_of = self.to.get(node.backward_of) if node.backward_of is not None else None
-            with self._scope(node), self.graph.told(self.lines.get(node, node.where), backward_of):
-                new = self._built(node, tuple(self.to[a] for a in node.args))
-            self.to[node] = new
-            self.origins.setdefault(new, []).append(node)
+            self.step(node)
+
+    def step(self, node: Node) -> None:
+        """Build a stage for this one."""
+        backward_of = self.to.get(node.backward_of) if node.backward_of is not None else None
+        with self._scope(node), self.graph.told(self.lines.get(node, node.where), backward_of):
+            new = self._built(node, tuple(self.to[a] for a in node.args))
+        self.to[node] = new
+        self.origins.setdefault(new, []).append(node)
+
+    def swallow(self, node: Node, into: Node) -> None:
+        """Note that a stage is within another one, and that its value is there no more."""
+        self.to[node] = into
+        self.swallowed.add(node)
 
     def _scope(self, node: Node) -> Any:
         return self.graph.scope(node.scope) if node.scope else nullcontext()
@@ -153,7 +167,7 @@ class Walk:
         found: dict[Node, list[Node]] = {node: [] for node in self.order}
         for node in self.order:
             for arg in dict.fromkeys(node.args):
-                found[arg].append(node)
+                found.setdefault(arg, []).append(node)
         return found
 
     @cached_property

@@ -108,7 +108,7 @@ def numbered(name: str) -> Iterator[tuple[str, Sample]]:
 
 HOOKS = {"clip_gradient", "clip_gradient_norm", "scale_gradient", "on_gradient"}
 HOOKS |= {"straight_through", "print_value", "print_gradient"}
-"""What has another gradient than its slope, on purpose, or no compiled form: tests/test_hooks.py."""
+"""What has another gradient than its slope, on purpose, or no compiled form: test_hooks.py."""
 
 
 def test_every_operation_has_samples() -> None:

@@ -63,10 +63,13 @@ def run_all(given: argparse.Namespace) -> int:
             outcomes.append(run(name, family, row, WAYS[given.way], given.limit))
             print(f"{name}: {outcomes[-1]}", file=sys.stderr, flush=True)
     unmapped = {name: why(name) for name in OPERATORS if whole and name not in ROWS}
-    lines = report.failures(outcomes) if given.failures else []
-    lines += ["", *report.reasons(outcomes)]
-    lines += ["", *report.absent(outcomes, unmapped, names=given.unmapped)]
-    print("\n".join([*lines, "", report.table(outcomes)]))
+    parts = [
+        report.failures(outcomes) if given.failures else [],
+        report.reasons(outcomes),
+        report.absent(outcomes, unmapped, names=given.unmapped),
+        [report.table(outcomes)],
+    ]
+    print("\n\n".join("\n".join(lines) for lines in parts if lines))
     if given.json:
         given.json.write_text(json.dumps(report.record(outcomes, unmapped), indent=1) + "\n")
     return int(whole and not report.reached(outcomes, *GOAL))
