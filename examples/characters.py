@@ -47,7 +47,7 @@ def written(program: gr.Program, begin: str, length: int, heat: float = 0.6) -> 
 
 if __name__ == "__main__":
     step = gr.compile_step(loss, optimizer=gr.optim.Adam(lr=5e-3), seed=0)
-    bits = [step(rows=b) / np.log(2) for b in batches(400)]
+    bits = [step(rows=b) / np.log(2) for b in batches(250)]
     print(f"{len(LETTERS)} letters: {np.log2(len(LETTERS)):.1f} bits for each, by chance")
     print(f"bits a letter: {bits[0]:.2f} -> {np.mean(bits[-20:]):.2f}")
     print(written(step.compile([logits, new]), "The ", 200))

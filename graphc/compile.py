@@ -1,8 +1,8 @@
 """The compiler on one screen: a list of passes from the user's graph to a program; every one prints
 and can be left out.
 
-model -> take -> roll -> group -> stabilise -> differentiate -> update -> simplify -> expand -> share ->
-keep -> settle
+model -> take -> roll -> group -> stabilise -> differentiate -> update -> simplify -> expand ->
+share -> keep -> settle
       -> plan -> emit -> load -> Program
 
 What the cache knows of a program is loaded, and the passes run when somebody asks for what they

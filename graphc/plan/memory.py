@@ -161,7 +161,8 @@ def lying(checks: Iterable[Node], slots: Mapping[Node, Slot], sizes: Sizes) -> d
     """The slots of indices that passed a check: they lie where they lay before."""
     origins = {n: slots[unchecked(n)] for n in checks if unchecked(n) in slots}
     return {
-        n: Slot(n, slot.arena, slot.offset, _whole_strides(n, sizes)) for n, slot in origins.items()
+        n: Slot(n, slot.arena, slot.offset, _whole_strides(n, sizes), 0, slot.nbytes)
+        for n, slot in origins.items()
     }
 
 

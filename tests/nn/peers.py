@@ -30,7 +30,8 @@ def recurrent(module: Any, layers: int = 1, bidirectional: bool = False) -> Arra
 
 def _one(module: Any, end: str, prefix: str) -> Arrays:
     w, u, b, d = (
-        array(getattr(module, f"{n}{end}")) for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        array(getattr(module, f"{n}{end}"))
+        for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
     found = {"Wx": w.T, "Wh": u.T, "b": b + d}
     if type(module).__name__ == "GRU":

@@ -45,7 +45,9 @@ def test_attention_to_itself_is_torchs_with_a_mask_and_causality() -> None:
 
 def test_attention_to_a_context_is_torchs() -> None:
     torch = oracle()
-    module = torch.nn.MultiheadAttention(8, 2, kdim=6, vdim=6, batch_first=True, dtype=torch.float64)
+    module = torch.nn.MultiheadAttention(
+        8, 2, kdim=6, vdim=6, batch_first=True, dtype=torch.float64
+    )
     c = torch.tensor(CONTEXT, requires_grad=True)
     y, _ = module(torch.tensor(X), c, c)
     (y * torch.tensor(UP)).sum().backward()
@@ -94,7 +96,9 @@ def test_heads_that_share_keys_are_heads_with_the_same_keys() -> None:
     Wo, feeds = RNG.standard_normal((8, 8)), {x: X}
     feeds |= {g["few.Wqkv"]: np.hstack([q, k, v]), g["all.Wqkv"]: np.hstack([q, *wide])}
     feeds |= {g[f"{n}.Wo"]: Wo for n in ("few", "all")}
-    feeds |= {g[f"{n}.{b}"]: np.zeros(g[f"{n}.{b}"].shape) for n in ("few", "all") for b in ("bqkv", "bo")}
+    feeds |= {
+        g[f"{n}.{b}"]: np.zeros(g[f"{n}.{b}"].shape) for n in ("few", "all") for b in ("bqkv", "bo")
+    }
     found = evaluate([few, all_], feeds)
     np.testing.assert_allclose(found[few], found[all_], rtol=1e-12)
 

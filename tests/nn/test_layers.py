@@ -35,7 +35,9 @@ def test_a_net_of_layers_is_its_formula() -> None:
     y = gr.nn.rms_norm(gr.nn.embedding(ids, 5, 3, padding=0))
     z = gr.nn.dense(y, 2, gr.tanh)
     feeds = {n: RNG.standard_normal(n.shape) for n in g.nodes if n.op.name == "param"}
-    table, gamma, W, b = (feeds[g[n]] for n in ("embedding.W", "rms_norm.gamma", "dense.W", "dense.b"))
+    table, gamma, W, b = (
+        feeds[g[n]] for n in ("embedding.W", "rms_norm.gamma", "dense.W", "dense.b")
+    )
     at = np.array([[0, 1, 2, 1], [4, 4, 0, 3]])
     slope = gr.grad(gr.sum(z), g["embedding.W"])
     found = evaluate([z, slope], {ids: at, **feeds})
@@ -142,3 +144,14 @@ MISTAKES = [
 def test_a_mistake_is_told_in_a_sentence(call: Any, error: type[GraphcError], text: str) -> None:
     with pytest.raises(error, match=text):
         call(gr.Graph().input("x", (2, "w")))
+
+
+def test_ids_that_threads_copy_are_all_there_before_they_are_checked() -> None:
+    g = gr.Graph(dtype="float32")
+    rows = g.input("rows", (64, 33), "uint8")
+    scores = gr.nn.dense(gr.nn.embedding(rows[:, :-1], 50, 96), 50)
+    loss = gr.cross_entropy(scores, rows[:, 1:])
+    step = gr.compile_step(loss, optimizer=gr.optim.SGD(), jit=False, threads=2)
+    text = step.source("step")
+    written, checked = text.rindex("store(copy_rows"), text.index("= outside(copy_rows")
+    assert "barrier(team, me)" in text[written:checked]

@@ -135,7 +135,9 @@ def test_a_reverse_layer_reads_from_the_end_and_a_mask_is_lengths() -> None:
 def test_an_lstm_remembers_at_first_and_its_recurrence_keeps_lengths() -> None:
     g = gr.Graph("net", dtype="float32")
     gr.nn.lstm(g.input("x", ("batch", "time", 4)), 6)
-    program = gr.compile(gr.sum(g["lstm.Wh"]) + gr.sum(g["lstm.b"]) + gr.sum(g["lstm.Wx"]), jit=False)
+    program = gr.compile(
+        gr.sum(g["lstm.Wh"]) + gr.sum(g["lstm.b"]) + gr.sum(g["lstm.Wx"]), jit=False
+    )
     np.testing.assert_array_equal(program.params["lstm.b"], np.repeat([0, 1, 0, 0], 6))
     Wh = program.params["lstm.Wh"]
     np.testing.assert_allclose(Wh @ Wh.T, np.eye(6), atol=1e-6)
@@ -143,8 +145,16 @@ def test_an_lstm_remembers_at_first_and_its_recurrence_keeps_lengths() -> None:
 
 MISTAKES = [
     (lambda x: gr.nn.lstm(x[0], 3), ShapeError, r"lstm takes \(batch, time, features\)"),
-    (lambda x: gr.nn.gru(x, 3, lengths=[1, 1], mask=np.ones((2, 3), bool)), UsageError, "not by both"),
-    (lambda x: gr.nn.gru(x, 3, state=np.zeros((2, 3))), ShapeError, r"\(1, 2, 3\) each, not \(2, 3\)"),
+    (
+        lambda x: gr.nn.gru(x, 3, lengths=[1, 1], mask=np.ones((2, 3), bool)),
+        UsageError,
+        "not by both",
+    ),
+    (
+        lambda x: gr.nn.gru(x, 3, state=np.zeros((2, 3))),
+        ShapeError,
+        r"\(1, 2, 3\) each, not \(2, 3\)",
+    ),
     (lambda x: gr.nn.rnn_cell(x[0]), UsageError, "either its number of units or its weights"),
     (lambda x: gr.nn.rnn(x, 3, bidirectional=True, reverse=True), UsageError, "goes both ways"),
 ]

@@ -1,0 +1,1 @@
+"""gradbench's problems on graphc, compared with PyTorch."""

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from graphc.graph import Node
 from graphc.joint import Joint
-from graphc.rules.periods import MOVES, STAYS, Run, Slot
-from graphc.rules.reading import FIXED, Operand, Row
+from graphc.rules.roll.reading import FIXED, Operand, Row, bytes_of
+from graphc.rules.roll.runs import ROWS, STAYS, Run, Slot
 
 MEMORY = 1 << 26
 """So many bytes may be kept of steps of which few are read: else the run is left as it is."""
@@ -28,7 +27,7 @@ class Neighbours(NamedTuple):
     stage: int
     first: int
     by: int
-    count: int
+    many: int
 
 
 Piece = Node | Neighbours
@@ -47,6 +46,8 @@ class Demands:
         self.whole: set[tuple[int, int]] = set()
         self._seen: set[int] = set()
         self._follow(list(joint.roots))
+        self.runs = {number: r for number, r in self.runs.items() if number in self._seen}
+        self._owner = {k: r for k, r in self._owner.items() if r.number in self._seen}
 
     def members(self) -> Iterator[Node]:
         """The stages of all runs."""
@@ -89,22 +90,14 @@ class Demands:
         """
         if node.op.name not in ("stack", "concat"):
             return list(node.args)
-        found: list[Piece] = []
         members = list(map(self.member, node.args))
-        for _, group in groupby(_strides(members), lambda x: x[0]):
-            found += self._joined(node, [k for _, k in group], members)
+        found: list[Piece] = []
+        at = 0
+        while at < len(members):
+            piece = _neighbours(members, at)
+            found.append(node.args[at] if piece is None else piece)
+            at += 1 if piece is None else piece.many
         return found
-
-    def _joined(
-        self, node: Node, places: list[int], members: list[tuple[Run, int, int] | None]
-    ) -> list[Piece]:
-        first = members[places[0]]
-        if first is None or len(places) < JOINED:
-            return [node.args[k] for k in places]
-        run, step, stage = first
-        second = members[places[1]]
-        by = second[1] - step if second is not None else 1
-        return [Neighbours(run.number, stage, step, by, len(places))]
 
     def _all_of(self, number: int, stage: int) -> Iterator[Node]:
         self.whole.add((number, stage))
@@ -127,8 +120,8 @@ class Demands:
             yield from (operand.node,) if operand.kind == FIXED else ()
         elif link.base == STAYS:
             yield operand.base if link.slides else operand.node
-        elif link.base != MOVES:
-            yield from self._all_of(*link.base)
+        elif link.base == ROWS:
+            yield from self._all_of(*link.of)
 
     def is_left(self, run: Run) -> bool:
         """Whether a run is better left as it is: much would be kept of it for the sake of little,
@@ -142,7 +135,7 @@ class Demands:
                 return True
             if self.is_kept(run, stage) and (run.number, stage) not in self.whole:
                 few = len(self.steps[run.number, stage]) < run.count // JOINED
-                total += run.count * _bytes(node) if few else 0
+                total += run.count * bytes_of(node) if few else 0
         return total > MEMORY
 
     def is_kept(self, run: Run, stage: int) -> bool:
@@ -154,30 +147,23 @@ class Demands:
         )
 
 
-def _strides(
-    members: list[tuple[Run, int, int] | None],
-) -> Iterator[tuple[tuple[int, int, int] | None, int]]:
-    """For each place the run, the stage and how many steps further the next one is, for the last of
-    several with the same stride that stride.
-    """
-    before: tuple[int, int, int] | None = None
-    for k, member in enumerate(members):
-        ahead = _stride(member, members[k + 1]) if k + 1 < len(members) else None
-        behind = _stride(members[k - 1], member) if k else None
-        before = before if before is not None and behind == before else ahead
-        yield before, k
+Member = tuple[Run, int, int] | None
 
 
-def _stride(
-    a: tuple[Run, int, int] | None, b: tuple[Run, int, int] | None
-) -> tuple[int, int, int] | None:
-    if a is None or b is None or a[0] is not b[0] or a[2] != b[2] or a[1] == b[1]:
+def _neighbours(members: Sequence[Member], at: int) -> Neighbours | None:
+    """The values of steps in even distances that begin at a place, where they are many."""
+    by = _stride(members, at)
+    end = at + 1
+    while by and _stride(members, end - 1) == by:
+        end += 1
+    first = members[at]
+    if first is None or end - at < JOINED:
         return None
-    return a[0].number, a[2], b[1] - a[1]
+    return Neighbours(first[0].number, first[2], first[1], by, end - at)
 
 
-def _bytes(node: Node) -> int:
-    size = node.type.numpy.itemsize
-    for dim in node.shape:
-        size *= dim if isinstance(dim, int) else 64
-    return size
+def _stride(members: Sequence[Member], at: int) -> int:
+    """How many steps further the next value of the same stage is; 0 where there is none."""
+    a, b = members[at], members[at + 1] if at + 1 < len(members) else None
+    same = a is not None and b is not None and a[0] is b[0] and a[2] == b[2]
+    return b[1] - a[1] if same else 0  # type: ignore[index]

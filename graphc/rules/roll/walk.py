@@ -14,12 +14,13 @@ from graphc.graph import Node
 from graphc.joint import Fired, Joint
 from graphc.ops.layout import expand_dims
 from graphc.ops.pieces import concat
-from graphc.rules.demands import Demands, Piece
-from graphc.rules.periods import Run, runs
-from graphc.rules.reading import Row
 from graphc.rules.replay import Walk, tidied
-from graphc.rules.rows import beside, some
-from graphc.rules.steps import Loop, value_of
+from graphc.rules.roll.demands import Demands, Piece
+from graphc.rules.roll.periods import runs
+from graphc.rules.roll.reading import Row
+from graphc.rules.roll.rows import beside, some
+from graphc.rules.roll.runs import Run
+from graphc.rules.roll.steps import Loop, value_of
 
 LEAST = 64
 """Graphs of fewer stages have no run that pays."""
@@ -27,7 +28,7 @@ LEAST = 64
 
 def roll(joint: Joint) -> Joint:
     """The joint with a loop in the place of every run of equal steps that pays."""
-    if len(joint.graph) < LEAST:
+    if len(joint.graph) < LEAST or not _is_reached(joint):
         return joint
     row = Row(joint.graph, (*joint.wrt, *joint.gradients, *joint.updates))
     demands = _demands(joint, row, runs(row))
@@ -37,6 +38,19 @@ def roll(joint: Joint) -> Joint:
     walk.run()
     fired = tuple(_fired(row, r) for r in demands.runs.values())
     return replace(tidied(walk).joint(), fired=joint.fired + fired)
+
+
+def _is_reached(joint: Joint) -> bool:
+    """Whether gradients flow into all of wrt: if not, that is to be said of what the user wrote."""
+    found = set(joint.outputs[:1])
+    stack = list(found)
+    while stack and joint.wrt:
+        node = stack.pop()
+        args = node.args if node.op.vjp is not None else ()
+        fresh = [a for a in args if a not in found and any(t.is_float for t in a.types)]
+        found.update(fresh)
+        stack += fresh
+    return found.issuperset(joint.wrt)
 
 
 def _fired(row: Row, run: Run) -> Fired:
@@ -87,9 +101,7 @@ class _Rolling(Walk):
             loop = Loop(self.demands, run, self.graph, self.to, self.stacked)
             results = loop.build()
             first = len(run.carries)
-            self.stacked |= {
-                (run.number, q): results[first + k] for k, q in enumerate(loop.kept)
-            }
+            self.stacked |= {(run.number, q): results[first + k] for k, q in enumerate(loop.kept)}
             for step in range(run.count):
                 for stage in range(run.period):
                     self._settle(loop, results, step, stage)
@@ -116,4 +128,4 @@ class _Rolling(Walk):
         if isinstance(piece, Node):
             return expand_dims(self.to[piece], axis) if is_new else self.to[piece]
         rows = self.stacked[piece.run, piece.stage]
-        return beside(some(rows, piece.first, piece.by, piece.count), axis, is_new)
+        return beside(some(rows, piece.first, piece.by, piece.many), axis, is_new)

@@ -19,10 +19,10 @@ from graphc.flow.tangents import unused_key
 from graphc.graph import OPS, Graph, Node
 from graphc.ops.pieces import slice_
 from graphc.ops.several import taken_apart
-from graphc.rules.demands import Demands
-from graphc.rules.periods import MOVES, STAYS, Run
-from graphc.rules.reading import NUMBER, PART, Operand
-from graphc.rules.rows import row, sliding, some
+from graphc.rules.roll.demands import Demands
+from graphc.rules.roll.reading import NUMBER, PART, Operand
+from graphc.rules.roll.rows import row, sliding, some
+from graphc.rules.roll.runs import MOVES, ROWS, STAYS, Run
 from graphc.types import Type
 
 OWN, ROW, HELD, NUMERAL = "own", "row", "held", "numeral"
@@ -85,9 +85,8 @@ class Loop:
             return Source(OWN)
         if link.base == STAYS:
             return self._slide(first, link.ahead)
-        number, stage = link.base
-        begin = self.demands.runs[number].find(first.at)[0]
-        return Source(ROW, some(self.stacked[number, stage], begin, link.by, self.run.count))
+        begin, _ = self.demands.runs[link.of[0]].find(first.at)
+        return Source(ROW, some(self.stacked[link.of], begin, link.by, self.run.count))
 
     def _hold(self, node: Node) -> Source:
         self.words[self.to[node]] = stem(node)
@@ -101,10 +100,10 @@ class Loop:
         return Source(ROW, self.graph.constant(np.stack([n.value for n in nodes])))
 
     def _slide(self, first: Operand, ahead: tuple[int, ...]) -> Source:
-        base, starts = self.to[first.base], first.node.attrs["starts"]
-        key = base, starts, first.node.attrs["stops"], ahead
+        base, attrs = self.to[first.base], first.node.attrs
+        key = base, attrs["starts"], attrs["stops"], attrs["steps"], ahead
         if key not in self._slides:
-            rows = sliding(base, first.node, starts, ahead, self.run.count)
+            rows = sliding(base, first.node, ahead, self.run.count)
             self._slides[key], self.words[rows] = rows, stem(first.base)
         return Source(ROW, self._slides[key])
 
@@ -220,7 +219,8 @@ class _Step:
         if source.kind == NUMERAL:
             return self.graph.constant(source.node.value, source.node.dtype)
         given = self.rows[source.node]
-        return given if slot.link is None or slot.link.base == STAYS else self._part(given, stage, k)
+        alone = slot.link is not None and slot.link.base == ROWS
+        return self._part(given, stage, k) if alone else given
 
     def _part(self, base: Node, stage: int, k: int) -> Node:
         """The value, or the slice of it that is read."""

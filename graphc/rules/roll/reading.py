@@ -8,7 +8,8 @@ reads them says so itself. Note: [What is in the row].
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Set
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from graphc.graph import CONST, Graph, Node
 from graphc.node import SHARED
 from graphc.ops.pieces import slice_
 from graphc.ops.spell import Region
-from graphc.types import Dim
+from graphc.types import Dim, Size
 
 FIXED, NUMBER, STAGE, PART = "fixed", "number", "stage", "part"
 
@@ -42,7 +43,7 @@ class Row:
 
     def __init__(self, graph: Graph, barriers: Iterable[Node] = ()) -> None:
         self.graph, self.barriers = graph, set(barriers)
-        self._first, often = _equals(graph)
+        self._first, often = _equals(graph, self.barriers)
         self.closed: set[Node] = set()
         self.stages: list[Node] = []
         self.place: dict[Node, int] = {}
@@ -123,13 +124,33 @@ def _width(start: Dim, stop: Dim) -> Dim:
     return stop - start
 
 
+def ahead_of(a: Node, b: Node) -> tuple[int, ...] | None:
+    """How far one slice begins behind another; None where numbers cannot say it."""
+    pairs = zip(a.attrs["starts"], b.attrs["starts"], strict=True)
+    found = tuple(0 if x == y else y - x for x, y in pairs)
+    return None if any(isinstance(d, Size) for d in found) else found
+
+
+def bytes_of(node: Node) -> int:
+    """The bytes of a value; a named size counts as NAMED."""
+    total = 0
+    for type in node.types:
+        sizes = (d if isinstance(d, int) else NAMED for d in type.shape)
+        total += prod(sizes) * type.numpy.itemsize
+    return total
+
+
+NAMED = 64
+"""What a named size is taken for."""
+
+
 def _numbered(keys: Iterable[Hashable]) -> list[int]:
     """A number for each key, equal for equal ones."""
     known: dict[Hashable, int] = {}
     return [known.setdefault(key, len(known)) for key in keys]
 
 
-def _equals(graph: Graph) -> tuple[dict[Node, Node], set[Node]]:
+def _equals(graph: Graph, barriers: Set[Node]) -> tuple[dict[Node, Node], set[Node]]:
     """For each stage the first one that computes the same; and the stages that are computed often,
     always of the same numbers.
     """
@@ -139,9 +160,10 @@ def _equals(graph: Graph) -> tuple[dict[Node, Node], set[Node]]:
     numbers: dict[Hashable, int] = {}
     variants: dict[int, set[Node]] = defaultdict(set)
     for node in graph.nodes:
-        if node.is_leaf or node.op.effect not in SHARED:
+        if node.is_leaf or node.op.effect not in SHARED or node in barriers:
             continue
-        own = known.setdefault((node.op, tuple(first.get(a, a) for a in node.args), _attrs(node)), node)
+        args = tuple(first.get(a, a) for a in node.args)
+        own = known.setdefault((node.op, args, _attrs(node)), node)
         form = (node.op, tuple(forms.get(a, _form(a)) for a in node.args), _attrs(node, PLACES))
         first[node], forms[node] = own, numbers.setdefault(form, len(numbers))
         variants[forms[node]].add(own)
@@ -174,7 +196,7 @@ def _hashable(value: Any) -> Hashable:
 #
 # A loop in Python makes the same stages in the same order turn by turn, but for three things.
 # Constants are interned, so that the first turn alone makes them. x[t] is a slice that begins
-# elsewhere in every turn. And what does not change may be written inside of the loop, x.T[t], and is
-# then a stage in every turn that computes what the first turn's does. So constants and slices are
-# told with the stage that reads them, and what is computed of leaves alone, again and again and
+# elsewhere in every turn. And what does not change may be written inside of the loop, x.T[t], and
+# is then a stage in every turn that computes what the first turn's does. So constants and slices
+# are told with the stage that reads them, and what is computed of leaves alone, again and again and
 # always of the same numbers, is taken as given.

@@ -1,0 +1,91 @@
+"""The command line: `python -m tools.gradbench [options]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..venvs import interpreter, made
+from .problem import Arrays, Problem
+from .problems import PROBLEMS
+from .report import table
+from .run import Outcome, run
+
+NEEDED = ("networkx>=3", "numba>=0.68,<0.69", "numpy>=2", "torch==2.13.0")
+"""What graphc itself needs, and PyTorch."""
+
+WAY = "how graphs run: compiled, the emitted module as plain Python, or NumPy stage by stage"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    make = argparse.ArgumentParser(
+        prog="python -m tools.gradbench",
+        description="Compares graphc with PyTorch on gradbench's problems; prints one table.",
+    )
+    add = make.add_argument
+    add("--venv", metavar="DIR", type=Path, help="run in this environment, made where it is not")
+    add("--only", metavar="NAME,NAME", help=f"problems: {', '.join(PROBLEMS)}")
+    add("--small", action="store_true", help="at the sizes of the tests")
+    add("--data", metavar="DIR", type=Path, help="ADBench's folder data: its inputs where it has any")
+    add("--way", choices=("jit", "plain", "interpret"), default="jit", help=WAY)
+    add("--seed", type=int, default=0, metavar="N", help="of the inputs that are drawn")
+    add("--budget", type=float, default=2.0, metavar="SECONDS", help="for the times of one; 0: none")
+    add("--json", metavar="FILE", type=Path, help="write everything to FILE")
+    return make
+
+
+def within(venv: Path, arguments: Sequence[str]) -> int:
+    """The same command in an environment of its own."""
+    command = [str(made(venv, NEEDED)), "-m", "tools.gradbench", *arguments]
+    return subprocess.run(command, check=False).returncode
+
+
+def inputs(problem: Problem, given: argparse.Namespace) -> tuple[str, Arrays]:
+    """What a problem is called by its size, and its arrays."""
+    if given.data and problem.read:
+        path = given.data / problem.file
+        return path.stem, problem.read(path)
+    sizes = problem.small if given.small else problem.usual
+    size = " ".join(f"{name}={value:g}" for name, value in sizes.items())
+    return size, problem.arrays(given.seed, given.small)
+
+
+def outcomes(names: Sequence[str], given: argparse.Namespace) -> Iterator[Outcome]:
+    """Every program of the problems, each told as it ends."""
+    from .with_torch import REFERENCES
+
+    for name in names:
+        problem = PROBLEMS[name]
+        size, arrays = inputs(problem, given)
+        for found in run(name, problem, size, arrays, REFERENCES[name], given.way, given.budget):
+            line = f"{name} {found.what}: {found.why or f'{found.difference:.1e}'}"
+            print(line, file=sys.stderr, flush=True)
+            yield found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compares and prints the table; 1 where a difference is too large, 2 for a wrong option."""
+    given = parser().parse_args(arguments)
+    if given.venv and interpreter(given.venv.absolute()) != Path(sys.executable):
+        return within(given.venv.absolute(), arguments)
+    names = given.only.split(",") if given.only else list(PROBLEMS)
+    if unknown := [n for n in names if n not in PROBLEMS]:
+        print(f"gradbench: there is no {unknown[0]!r}", file=sys.stderr)
+        return 2
+    warnings.simplefilter("ignore")
+    found = list(outcomes(names, given))
+    print(table(found))
+    if given.json:
+        rows = [o.record() for o in found]
+        given.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return int(not all(o.passed for o in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
