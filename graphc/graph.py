@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -153,14 +154,15 @@ class Graph:
         """The only way a node comes into being; a graph that shares answers with an equal node it
         has.
         """
-        where = self._where if self._where is not None else (caller(),)
+        where = self._where if self._where is not None else _alone(caller())
         args = tuple(a if a.graph is self else self.own(a) for a in args)
         key = _key(op, args, attrs) if self.sharing and op.effect in SHARED else None
         if key in self._interned:
             return self._interned[key]
         types = self._infer(op, args, attrs, where)
         node = Node(
-            self, op, args, MappingProxyType(dict(attrs)), types, len(self._nodes), where,
+            self, op, args, MappingProxyType(dict(attrs)) if attrs else EMPTY, types,
+            len(self._nodes), where,
             ".".join(self._scope),
             self._backward_of,
         )  # fmt: skip
@@ -178,7 +180,7 @@ class Graph:
             raise error.about(f"{op.name} ({where[0]})" if where else op.name) from None
         except TypeError as error:
             raise UsageError(f"{op.name} takes other arguments: {error}") from None
-        return types if isinstance(types, tuple) else (types,)
+        return types if isinstance(types, tuple) else _alone(types)
 
     def _link(self, node: Node) -> None:
         self._nodes.append(node)
@@ -333,6 +335,14 @@ class Graph:
         """
         if into not in (known := self.gradients.get(gradient, ())):
             self.gradients[gradient] = (*known, into)
+
+
+@lru_cache(maxsize=4096)
+def _alone(value: Any) -> tuple[Any, ...]:
+    """The tuple of one line or one type, the same for equal ones: large graphs have few of them,
+    and the garbage collector goes through all there are.
+    """
+    return (value,)
 
 
 def as_init(init: Any) -> Init:

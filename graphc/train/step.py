@@ -58,11 +58,10 @@ def compile_step(
     """A training step: the loss, its gradients and the update of what is trained, in one kernel.
 
     `outputs` are further stages to give back, `updates` new values of states (or of params that are
-    not trained), beside those that the graph has for states that are read, `train` the params to
-    train: all of the graph unless told otherwise. A param that the loss does not depend on is an
-    error; `disconnected="zero"` leaves it as it is. `seed` draws
-    initial values and the order of shuffled rows. How it is compiled (`without`, `jit`, `debug`,
-    `form`, `threads`, `deterministic`, `keep`) is as for compile.
+    not trained), beside the graph's own, `train` the params to train: all unless told otherwise. A
+    param that the loss does not depend on is an error; `disconnected="zero"` leaves it as it is.
+    `seed` draws initial values and the order of shuffled rows. How it is compiled (`without`, `jit`,
+    `debug`, `form`, `threads`, `deterministic`, `keep`) is as for compile.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(loss, Graph):

@@ -32,10 +32,17 @@ def parser() -> argparse.ArgumentParser:
     add("--venv", metavar="DIR", type=Path, help="run in this environment, made where it is not")
     add("--only", metavar="NAME,NAME", help=f"problems: {', '.join(PROBLEMS)}")
     add("--small", action="store_true", help="at the sizes of the tests")
-    add("--data", metavar="DIR", type=Path, help="ADBench's folder data: its inputs where it has any")
+    add(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="ADBench's folder data: its inputs where it has any",
+    )
     add("--way", choices=("jit", "plain", "interpret"), default="jit", help=WAY)
     add("--seed", type=int, default=0, metavar="N", help="of the inputs that are drawn")
-    add("--budget", type=float, default=2.0, metavar="SECONDS", help="for the times of one; 0: none")
+    add(
+        "--budget", type=float, default=2.0, metavar="SECONDS", help="for the times of one; 0: none"
+    )
     add("--json", metavar="FILE", type=Path, help="write everything to FILE")
     return make
 

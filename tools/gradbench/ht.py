@@ -24,7 +24,7 @@ MODEL = "relatives inverses positions weights"
 
 
 def drawn(rng: np.random.Generator, bones: int, vertices: int, points: int, us: bool) -> Arrays:
-    """A model of five fingers with four bones each between a wrist and a forearm; points near it."""
+    """A model of five fingers of four bones between a wrist and a forearm; points near it."""
     parents = [-1, *(b - 1 if b % 4 != 1 else 0 for b in range(1, bones - 1)), 0]
     triangles = rng.permuted(np.tile(np.arange(vertices), (vertices, 1)), axis=1)[:, :3]
     theta = 0.3 * rng.standard_normal(ANGLES)
@@ -178,4 +178,6 @@ def about(axis: Node) -> Node:
         across = gr.tensordot(unit.graph.constant(CROSS), unit, axes=1)
         return straight + (np.eye(3) - straight) * gr.cos(angle) + across * gr.sin(angle)
 
-    return gr.cond(angle < 1e-4, lambda axis, _: axis.graph.constant(np.eye(3)), turned, axis, angle)
+    return gr.cond(
+        angle < 1e-4, lambda axis, _: axis.graph.constant(np.eye(3)), turned, axis, angle
+    )

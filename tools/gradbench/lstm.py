@@ -29,7 +29,7 @@ def drawn(rng: np.random.Generator, layers: int, letters: int, bits: int) -> Arr
 
 def read(path: Path) -> Arrays:
     """ADBench's file: layers, letters, bits; then four blocks of rows."""
-    head, *blocks = path.read_text(encoding="ascii").split("\n\n")
+    _, *blocks = path.read_text(encoding="ascii").split("\n\n")
     names = ("main", "extra", "state", "text")
     rows = ([line.split() for line in block.splitlines()] for block in blocks)
     return {name: np.array(r, np.float64) for name, r in zip(names, rows, strict=True)}

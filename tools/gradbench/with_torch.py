@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from math import log, pi
 from typing import Any
 
@@ -78,7 +79,7 @@ def lstm(arrays: Arrays) -> Runs:
 
     def f(main: Tensor, extra: Tensor) -> Tensor:
         states, total = list(state), 0.0
-        for letter, following in zip(text[:-1], text[1:], strict=True):
+        for letter, following in pairwise(text):
             x = letter * extra[0]
             for i in range(0, len(states), 2):
                 states[i : i + 2] = cell(main[i], main[i + 1], *states[i : i + 2], x)
@@ -127,7 +128,9 @@ def ba(arrays: Arrays) -> Runs:
 
 def ht(arrays: Arrays) -> Runs:
     theta, us, points, belongs, triangles = tensors(arrays, "theta us points belongs triangles")
-    relatives, inverses, positions, weights = tensors(arrays, "relatives inverses positions weights")
+    relatives, inverses, positions, weights = tensors(
+        arrays, "relatives inverses positions weights"
+    )
     posed = partial(skinned, arrays["parents"], relatives, inverses, positions, weights)
 
     def simple(theta: Tensor) -> Tensor:

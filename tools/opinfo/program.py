@@ -28,6 +28,11 @@ class Case:
     want: Expected
     tolerance: float
 
+    @property
+    def elements(self) -> int:
+        """How many numbers its tensors have."""
+        return sum(t.numel() for t in self.sample.tensors())
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -103,7 +108,7 @@ Way = Callable[[Program, list[gr.Node], list[gr.Node]], tuple[Values, Values]]
 def interpreted(program: Program, results: list[gr.Node], wrt: list[gr.Node]) -> Any:
     """Values and gradients as operations mean them in NumPy."""
     slopes = gr.grad(program.loss, wrt, disconnected="zero") if wrt else []
-    states = {s: np.zeros(s.shape, s.type.numpy) for s in program.graph.leaves(STATE)}
+    states = {s: np.zeros(s.type.shape, s.type.numpy) for s in program.graph.leaves(STATE)}
     found = evaluate([program.loss, *results, *slopes], program.feeds | states)
     return found, {w: found[s] for w, s in zip(wrt, slopes, strict=True)}
 
@@ -116,9 +121,19 @@ def compiled(program: Program, results: list[gr.Node], wrt: list[gr.Node], *, ji
     return dict(zip(results, values[1:], strict=True)), {w: slopes[str(w.name)] for w in wrt}
 
 
+LARGE = 100_000
+"""Numbers in a program's inputs that plain Python takes minutes for."""
+
+
+def plain(program: Program, results: list[gr.Node], wrt: list[gr.Node]) -> Any:
+    """As plain Python, unless that takes too long."""
+    elements = sum(array.size for array in program.feeds.values())
+    return compiled(program, results, wrt, jit=elements > 4 * LARGE)
+
+
 WAYS: dict[str, Way] = {
     "interpret": interpreted,
-    "plain": partial(compiled, jit=False),
+    "plain": plain,
     "jit": partial(compiled, jit=True),
 }
 

@@ -16,12 +16,12 @@ from typing import Any
 from graphc.errors import GraphcError
 
 from .differences import TOLERANCES, declared
-from .program import Case, Program, Way
+from .program import LARGE, Case, Program, Way
 from .rows import NotBuiltError, Row
 from .samples import OPERATORS, Expected, Sample, expected, faults, foreign, samples
 
 TOGETHER = 32
-"""Samples in one program."""
+"""Samples in one program, if they are small."""
 
 
 @dataclass
@@ -90,8 +90,7 @@ def run(name: str, family: str, row: Row, way: Way, seconds: int = 60) -> Outcom
     left = {str(c.sample): "out of time" for c in cases}
     try:
         with limit(seconds):
-            for i in range(0, len(cases), TOGETHER):
-                part = cases[i : i + TOGETHER]
+            for part in parts(cases):
                 outcome.failures |= judged(row, part, way)
                 for case in part:
                     del left[str(case.sample)]
@@ -99,6 +98,18 @@ def run(name: str, family: str, row: Row, way: Way, seconds: int = 60) -> Outcom
     except OutOfTimeError:
         outcome.failures |= left
     return settled(outcome)
+
+
+def parts(cases: Sequence[Case]) -> Iterator[list[Case]]:
+    """What goes into one program each: many small samples, or a large one."""
+    part: list[Case] = []
+    for case in cases:
+        if part and (len(part) == TOGETHER or sum(c.elements for c in [*part, case]) > LARGE):
+            yield part
+            part = []
+        part.append(case)
+    if part:
+        yield part
 
 
 def settled(outcome: Outcome) -> Outcome:
