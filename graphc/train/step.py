@@ -60,8 +60,8 @@ def compile_step(
     `outputs` are further stages to give back, `updates` new values of states (or of params that are
     not trained), beside the graph's own, `train` the params to train: all unless told otherwise. A
     param that the loss does not depend on is an error; `disconnected="zero"` leaves it as it is.
-    `seed` draws initial values and the order of shuffled rows. How it is compiled (`without`, `jit`,
-    `debug`, `form`, `threads`, `deterministic`, `keep`) is as for compile.
+    `seed` draws initial values and the order of shuffled rows. How it is compiled (`without`,
+    `jit`, `debug`, `form`, `threads`, `deterministic`, `keep`) is as for compile.
     Raises GraphError, ShapeError or DTypeError about the graph, UsageError about the arguments.
     """
     if isinstance(loss, Graph):
