@@ -162,9 +162,7 @@ class Graph:
         types = self._infer(op, args, attrs, where)
         node = Node(
             self, op, args, MappingProxyType(dict(attrs)) if attrs else EMPTY, types,
-            len(self._nodes), where,
-            ".".join(self._scope),
-            self._backward_of,
+            len(self._nodes), where, ".".join(self._scope), self._backward_of,
         )  # fmt: skip
         self._link(node)
         if key is not None:
@@ -339,9 +337,7 @@ class Graph:
 
 @lru_cache(maxsize=4096)
 def _alone(value: Any) -> tuple[Any, ...]:
-    """The tuple of one line or one type, the same for equal ones: large graphs have few of them,
-    and the garbage collector goes through all there are.
-    """
+    """The tuple of one line or type, the same for equal ones: less for the garbage collector."""
     return (value,)
 
 

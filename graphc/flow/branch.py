@@ -14,6 +14,7 @@ from graphc.errors import DTypeError, ShapeError
 from graphc.flow.bodies import Body, graph_for, pulled_back
 from graphc.flow.stacked import cond_stacked
 from graphc.flow.structure import flat, same_form
+from graphc.flow.tangents import cond_tangents
 from graphc.graph import INPUT, Graph, Node, Op, declare, public
 from graphc.interpret import evaluate
 from graphc.ops.arith import zeros_like
@@ -93,6 +94,7 @@ _branch = declare(
         Region("branch"),
         _branch_numpy,
         _branch_vjp,
+        jvp=cond_tangents,
         batch=cond_stacked,
     )
 )

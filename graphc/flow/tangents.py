@@ -44,6 +44,57 @@ def while_tangents(
     return _picked(found, step, body, ys)
 
 
+def cond_tangents(
+    tangents: Tangents, ys: Any, /, condition: Node, *args: Node, then: Graph, otherwise: Graph,
+    split: int,
+) -> tuple[Node | None, ...] | Node | None:  # fmt: skip
+    """The tangents of a branch's results: those of the branch that is taken, in a branch."""
+    given = tangents[1:]
+    sides = [
+        _Side(args[:split], given[:split], then),
+        _Side(args[split:], given[split:], otherwise),
+    ]
+    names = [n for n in then.outputs if any(n in side.slopes for side in sides)]
+    if not names:
+        return (None,) * len(ys) if isinstance(ys, tuple) else None
+    one, two = sides
+    results = _op_of(ys)(
+        condition, *one.given, *two.given, then=one.finish(names), otherwise=two.finish(names),
+        split=len(one.given),
+    )  # fmt: skip
+    found = dict(zip(names, results if isinstance(results, tuple) else (results,), strict=True))
+    slopes = tuple(found.get(name) for name in then.outputs)
+    return slopes if isinstance(ys, tuple) else slopes[0]
+
+
+class _Side:
+    """One branch with inputs for tangents; `slopes` are the tangents of its results, by name."""
+
+    def __init__(self, args: Sequence[Node], tangents: Tangents, body: Graph) -> None:
+        moved = [k for k, t in enumerate(tangents) if t is not None]
+        self.new = Body(args[0].graph if args else body, f"t_{body.title}")
+        self.given = [*args, *(t for t in tangents if t is not None)]
+        inputs = body.leaves(INPUT)
+        self.to = {n: self.new.input(n.name or "x", n.type) for n in inputs}
+        pairs = [(self.to[n], n) for n in (inputs[k] for k in moved)]
+        seeds = {new: self.new.input(f"t_{n.name or 'x'}", n.type) for new, n in pairs}
+        copied(body.outputs.values(), self.new.graph, self.to)
+        self.ends = {name: self.to[n] for name, n in body.outputs.items()}
+        self.slopes: dict[str, Node] = {}
+        if seeds:
+            sweep = Forward(list(self.ends.values()), dict(seeds))
+            sweep.run()
+            found = sweep.found
+            self.slopes = {name: found[n] for name, n in self.ends.items() if n in found}
+
+    def finish(self, names: Sequence[str]) -> Graph:
+        """The graph of these tangents, zeros where this branch has none."""
+        ends = ((name, self.slopes.get(name)) for name in names)
+        return self.new.finish(
+            {name: zeros_like(self.ends[name]) if t is None else t for name, t in ends}
+        )
+
+
 class _Moving:
     """The arguments of a loop with their tangents: which move, and where each stands."""
 

@@ -26,13 +26,13 @@ from graphc.ops.arith import (
 )
 from graphc.ops.axes import axis_of
 from graphc.ops.classes import reduced, reduction_of
-from graphc.ops.layout import expand_dims
+from graphc.ops.layout import broadcast_to, expand_dims
 from graphc.ops.losses import Array, loss
 from graphc.ops.maths import relu, sigmoid, softplus, sqrt
 from graphc.ops.norms import vector_norm
 from graphc.ops.reduce import sum
 from graphc.ops.spell import Expand
-from graphc.types import Type, floating, promote, shape_text
+from graphc.types import Dim, Type, floating, promote, shape_text
 
 __all__ = [
     "cdist",
@@ -57,12 +57,6 @@ def _lengths(x: Node, axis: int, eps: float) -> tuple[Node, Node]:
     """The length along an axis, not below `eps`, and whether it is above."""
     length = sqrt(sum(square(x), axis, keepdims=True))
     return maximum(length, eps), greater(length, eps)
-
-
-def _cosine(x: Node, y: Node, axis: int, eps: float) -> Node:
-    """The cosine with its axis kept."""
-    (left, _), (right, _) = _lengths(x, axis, eps), _lengths(y, axis, eps)
-    return sum(x * y, axis, keepdims=True) / (left * right)
 
 
 def _cosine_define(x: Node, y: Node, axis: int, eps: float) -> Node:
@@ -104,7 +98,15 @@ def cosine_similarity(x: Any, y: Any, axis: int = -1, eps: float = 1e-8) -> Node
     shape = real(left.type, right.type).shape
     at = axis_of(axis, len(shape), shape)
     left, right = (expand_dims(v, tuple(range(len(shape) - v.ndim))) for v in (left, right))
+    left, right = (_as_long(v, at, shape[at]) for v in (left, right))
     return _cosine_similarity(left, right, axis=at, eps=number(eps, "eps"))
+
+
+def _as_long(v: Node, axis: int, size: Dim) -> Node:
+    """An array that broadcasts along the axis has as many of its element there."""
+    if v.shape[axis] == size:
+        return v
+    return broadcast_to(v, (*v.shape[:axis], size, *v.shape[axis + 1 :]))
 
 
 @public

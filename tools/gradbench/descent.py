@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import graphc as gr
 from graphc import Node
 
@@ -54,37 +56,21 @@ def argmin(cost: Cost, slope: Slope, start: Node, rate: float, loop: Loop = gr.w
     """Where gradient descent from `start` ends, its first steps at `rate`."""
 
     def step(state: Any) -> Any:
-        x, fx, gx, eta, count, _ = state
-        new = x - eta * gx
+        new, x, fx, gx, rate, count, _ = state
+        f_new = cost(new)
+        x, fx, gx, rate, count = gr.cond(
+            f_new < fx,
+            lambda new: (new, f_new, slope(cost, new), rate, count + 1),
+            lambda _: (x, fx, gx, rate / 2, 0 * count),
+            new,
+        )
+        rate, count = gr.where(count < 10, rate, 2 * rate), count % 10
+        new = x - rate * gx
+        going = (length(gx) > NEAR) & (length(new - x) > NEAR)
+        return new, x, fx, gx, rate, count, going
 
-        def stop() -> Any:
-            return x, fx, gx, eta, count, False
-
-        def faster() -> Any:
-            return x, fx, gx, 2 * eta, 0 * count, True
-
-        def slower() -> Any:
-            return x, fx, gx, eta / 2, 0 * count, True
-
-        def moved(new: Node) -> Any:
-            f_new = cost(new)
-            return gr.cond(
-                f_new < fx,
-                lambda new: (new, f_new, slope(cost, new), eta, count + 1, True),
-                lambda _: slower(),
-                new,
-            )
-
-        def tried() -> Any:
-            return gr.cond(length(new - x) <= NEAR, lambda _: stop(), moved, new)
-
-        def moving() -> Any:
-            return gr.cond(gr.equal(count, 10), faster, tried)
-
-        return gr.cond(length(gx) <= NEAR, stop, moving)
-
-    begin = (start, cost(start), slope(cost, start), rate, 0, True)
-    return loop(lambda state: state[-1], step, begin)[0]
+    begin = (start, start, np.inf, gr.zeros_like(start), rate, -1, True)
+    return loop(lambda state: state[-1], step, begin)[1]
 
 
 def argmax(cost: Cost, slope: Slope, start: Node, rate: float, loop: Loop = gr.while_loop) -> Node:

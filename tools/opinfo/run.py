@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,14 +83,14 @@ def limit(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def run(name: str, family: str, row: Row, way: Way, seconds: int = 60) -> Outcome:
+def run(name: str, family: str, row: Row, way: Way, seconds: int = 600) -> Outcome:
     """Every sample and error input of an operator."""
     outcome = Outcome(name, family)
-    cases = list(prepared(outcome, row))
-    left = {str(c.sample): "out of time" for c in cases}
+    wanted = list(applicable(outcome))
+    left = dict.fromkeys(map(str, wanted), "out of time")
     try:
         with limit(seconds):
-            for part in parts(cases):
+            for part in parts(expectations(outcome, row, wanted)):
                 outcome.failures |= judged(row, part, way)
                 for case in part:
                     del left[str(case.sample)]
@@ -100,7 +100,28 @@ def run(name: str, family: str, row: Row, way: Way, seconds: int = 60) -> Outcom
     return settled(outcome)
 
 
-def parts(cases: Sequence[Case]) -> Iterator[list[Case]]:
+def applicable(outcome: Outcome) -> Iterator[Sample]:
+    """The samples that must agree; the others are counted."""
+    for sample in samples(OPERATORS[outcome.name]):
+        outcome.samples += 1
+        if reason := foreign(sample) or declared(outcome.name, "sample", sample):
+            outcome.differs[reason] += 1
+        else:
+            yield sample
+
+
+def expectations(outcome: Outcome, row: Row, wanted: Sequence[Sample]) -> Iterator[Case]:
+    """Samples with what PyTorch gives, one at a time: some are large."""
+    tolerance, _ = TOLERANCES.get(outcome.name, (1e-9, ""))
+    for sample in wanted:
+        want = expected(OPERATORS[outcome.name], sample, row.theirs)
+        if want.slopes and (reason := declared(outcome.name, "gradient", sample)):
+            outcome.forward_only[reason] += 1
+            want = Expected(want.values)
+        yield Case(sample, want, tolerance)
+
+
+def parts(cases: Iterable[Case]) -> Iterator[list[Case]]:
     """What goes into one program each: many small samples, or a large one."""
     part: list[Case] = []
     for case in cases:
@@ -118,22 +139,6 @@ def settled(outcome: Outcome) -> Outcome:
     if missing and len(outcome.failures) == outcome.applicable:
         outcome.missing = ", ".join(sorted(why.removeprefix(MISSING) for why in missing))
     return outcome
-
-
-def prepared(outcome: Outcome, row: Row) -> Iterator[Case]:
-    """The samples that must agree, with what PyTorch gives; the others are counted."""
-    op = OPERATORS[outcome.name]
-    tolerance, _ = TOLERANCES.get(outcome.name, (1e-9, ""))
-    for sample in samples(op):
-        outcome.samples += 1
-        if reason := foreign(sample) or declared(outcome.name, "sample", sample):
-            outcome.differs[reason] += 1
-            continue
-        want = expected(op, sample, row.theirs)
-        if want.slopes and (reason := declared(outcome.name, "gradient", sample)):
-            outcome.forward_only[reason] += 1
-            want = Expected(want.values)
-        yield Case(sample, want, tolerance)
 
 
 def judged(row: Row, cases: Sequence[Case], way: Way) -> dict[str, str]:

@@ -21,7 +21,7 @@ REASONS: dict[str, str] = {
     "special functions that are not built": "special.* igamma* frexp",
     "signal windows: constants, which NumPy makes": "signal.windows.*",
     "inner workings of PyTorch": """
-        jiterator_* _* native_* max_pool2d_with_indices_backward hash_tensor
+        jiterator_* _* native_* max_pool2d_with_indices_backward grid_sampler_3d hash_tensor
         nn.functional.batch_norm.without_cudnn bmm.triton_optimized""",
     "factorisations that are not built": """
         lu lu_solve lu_unpack linalg.lu* linalg.ldl* geqrf ormqr linalg.householder_product

@@ -21,7 +21,7 @@ JOINED = 8
 
 
 class Neighbours(NamedTuple):
-    """The values of one stage of a run in `count` steps from `first` on, each `by` further."""
+    """The values of one stage of a run in `many` steps from `first` on, each `by` further."""
 
     run: int
     stage: int

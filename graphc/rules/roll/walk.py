@@ -54,7 +54,8 @@ def _is_reached(joint: Joint) -> bool:
 
 
 def _fired(row: Row, run: Run) -> Fired:
-    return Fired("roll", f"{run.count} steps of {run.period}", row.stages[run.end - 1].label)
+    last = row.stages[run.end - 1].label
+    return Fired("roll", "equal-steps", f"{run.count} steps of {run.period} stages, to {last}")
 
 
 def _demands(joint: Joint, row: Row, found: list[Run]) -> Demands:

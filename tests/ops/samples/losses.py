@@ -107,6 +107,7 @@ def margins(
 
 
 def cosine(x: Any, y: Any, axis: int = -1, eps: float = 1e-8) -> Any:
+    x, y = np.broadcast_arrays(x, y)
     lengths = [np.maximum(np.sqrt((v**2).sum(axis)), eps) for v in (x, y)]
     return (x * y).sum(axis) / (lengths[0] * lengths[1])
 
@@ -304,7 +305,7 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "accuracy":       [one(lambda m, x, t: m.accuracy(x, t), batch(5, 3), labels(5)), one(lambda m, x, t: m.accuracy(x, t, 2), given([[1, 1, 1], [0, 2, 1], [3, 1, 2]]), given([1, 0, 0], "i8"))],
     # angles and distances
-    "cosine_similarity": [one(lambda m, x, y: m.cosine_similarity(x, y), batch(3, 4), real(4)), one(lambda m, x, y: m.cosine_similarity(x, y, 0), real(3, 2), real(3, 1)), one(lambda m, x, y: m.cosine_similarity(x, y, eps=5.0), real(3), real(3))],
+    "cosine_similarity": [one(lambda m, x, y: m.cosine_similarity(x, y), batch(3, 4), real(4)), one(lambda m, x, y: m.cosine_similarity(x, y, 1), real(3, 2, 1), real(1, 4)), one(lambda m, x, y: m.cosine_similarity(x, y, eps=5.0), real(3), real(3))],
     "cosine_embedding": [one(lambda m, x, y, t: m.cosine_embedding(x, y, t, 0.1), real(5, 3), real(5, 3), signs(5))],
     "pairwise_distance": [one(lambda m, x, y: m.pairwise_distance(x, y), batch(3, 4), real(4)), one(lambda m, x, y: m.pairwise_distance(x, y, 1.0, keepdims=True), real(2, 3), real(2, 3))],
     "cdist":          [one(lambda m, x, y: m.cdist(x, y), real(2, 3, 4), real(5, 4)), one(lambda m, x, y: m.cdist(x, y, 3.0), real(3, 2), real(2, 2))],

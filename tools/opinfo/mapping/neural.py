@@ -147,7 +147,6 @@ ROWS: Rows = {
     "nn.functional.embedding": embedding,
     "nn.functional.grid_sample": sampled,
     "grid_sampler_2d": sampled_by_number,
-    "grid_sampler_3d": sampled_by_number,
     "nn.functional.scaled_dot_product_attention": attention,
 }
 # fmt: on
