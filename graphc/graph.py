@@ -231,7 +231,7 @@ class Graph:
             raise GraphError(f"{name!r} is not a name", code="G502")
         if name in self._named:
             places = (
-                f"{_line(self._named[name].where)} and {_line(node.where if node else (caller(),))}"
+                f"{_line(self._named[name].where)} and {_line(node.where if node is not None else (caller(),))}"
             )
             raise GraphError(
                 f"two nodes are named {name!r} ({places})",

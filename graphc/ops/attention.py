@@ -19,6 +19,7 @@ from graphc.ops.axes import stage
 from graphc.ops.layout import expand_dims, iota, matrix_transpose, reshape
 from graphc.ops.linear import matmul
 from graphc.ops.maths import cos, exp, exp2, sin
+from graphc.ops.picking import spreads
 from graphc.ops.pieces import concat, stack
 from graphc.ops.reduce import shifted, sum
 from graphc.ops.spell import Expand
@@ -105,7 +106,7 @@ def _attention_type(q: Type, k: Type, v: Type, *masks: Type, scale: float, causa
     lead = broadcast(q.shape[:-2], k.shape[:-2])
     scores = (*lead, q.shape[-2], k.shape[-2])
     for x in masks:
-        if broadcast(scores, x.shape) != scores:
+        if not spreads(x.shape, scores):
             texts = f"{shape_text(x.shape)} does not broadcast to {shape_text(scores)}"
             raise ShapeError(f"a mask of shape {texts}, which the scores have", code="G102")
     lead = broadcast(lead, v.shape[:-2])

@@ -28,9 +28,10 @@ from graphc.ops.arith import (
 )
 from graphc.ops.classes import reduced, reduction_of
 from graphc.ops.maths import sigmoid, softplus, tanh
+from graphc.ops.picking import spreads
 from graphc.ops.reduce import count, mean
 from graphc.ops.spell import Expand
-from graphc.types import DTYPES, FLOATS, NAMES, Type, broadcast, floating, promote, shape_text
+from graphc.types import DTYPES, FLOATS, NAMES, Type, floating, promote, shape_text
 
 __all__ = [
     "binary_cross_entropy",
@@ -56,7 +57,7 @@ def _loss_type(x: Type, t: Type, *more: Type, reduction: str, **_: Any) -> Type:
             f"the prediction has shape {texts}", hint="reshape one of them: target[:, None]"
         )
     for other in more:
-        if broadcast(x.shape, other.shape) != x.shape:
+        if not spreads(other.shape, x.shape):
             texts = f"{shape_text(other.shape)} does not broadcast to {shape_text(x.shape)}"
             raise ShapeError(f"a further argument of shape {texts}", code="G102")
     dtype = common(x.dtype, t.dtype, *(a.dtype for a in more))

@@ -1,4 +1,4 @@
-"""Losses and attention at their edges: rows that do not count, queries that see nothing, mistakes."""
+"""Losses and attention at their edges: rows that do not count, queries that see nothing; mistakes."""
 
 from __future__ import annotations
 
@@ -56,10 +56,11 @@ MISTAKES = [
     (lambda x, t: gr.cross_entropy(x, t, smoothing=2), UsageError, "from 0 to 1, not 2"),
     (lambda x, t: gr.cross_entropy(x, t, reduction="max"), UsageError, "'mean', 'sum' or 'none'"),
     (lambda x, t: gr.cross_entropy(x, x, ignore=0), UsageError, "these are probabilities"),
-    (lambda x, t: gr.cross_entropy(x, t, class_weights=[1.0]), ShapeError, r"classes of shape \(4,\)"),
+    (lambda x, t: gr.cross_entropy(x, t, class_weights=[1.0]), ShapeError, r"of shape \(4,\)"),
     (lambda x, t: gr.nll(x, x), DTypeError, "class labels are integers"),
     (lambda x, t: gr.huber(x, t), ShapeError, r"\(3, 4\) but the target has shape \(3,\)"),
     (lambda x, t: gr.huber(x, 0.0, delta=0), UsageError, "delta is 0, and has to be above 0"),
+    (lambda x, t: gr.margin_ranking(x, x, t), ShapeError, r"\(3,\) does not broadcast to \(3, 4\)"),
     (lambda x, t: gr.multi_margin(x, t, p=3), UsageError, "p is 1 or 2, not 3"),
     (lambda x, t: gr.embedding(t, x[0]), ShapeError, "a table of embeddings is a matrix"),
     (lambda x, t: gr.embedding_bag(t, x, "min"), UsageError, "one of sum, mean, max, not 'min'"),
@@ -72,7 +73,7 @@ MISTAKES = [
         lambda x, t: gr.scaled_dot_product_attention(x, x, x, np.ones((2, 3), bool)),
         ShapeError, r"a mask of shape \(2, 3\) does not broadcast to \(3, 3\)",
     ),
-    (lambda x, t: gr.scaled_dot_product_attention(x, x, x, t), DTypeError, "a mask is bool or float"),
+    (lambda x, t: gr.scaled_dot_product_attention(x, x, x, t), DTypeError, "mask is bool or float"),
 ]  # fmt: skip
 
 
