@@ -230,9 +230,8 @@ class Graph:
         if not isinstance(name, str) or not name:
             raise GraphError(f"{name!r} is not a name", code="G502")
         if name in self._named:
-            places = (
-                f"{_line(self._named[name].where)} and {_line(node.where if node is not None else (caller(),))}"
-            )
+            where = (caller(),) if node is None else node.where
+            places = f"{_line(self._named[name].where)} and {_line(where)}"
             raise GraphError(
                 f"two nodes are named {name!r} ({places})",
                 code="G502",

@@ -272,3 +272,9 @@ def test_an_init_has_the_shape_it_draws(g: Graph) -> None:
     init = w.attrs["init"]
     assert init(np.random.default_rng(0), (2, 2), "float32").tolist() == [[1, 2], [3, 4]]
     assert g.leaves(CONST) == []
+
+
+def test_a_name_that_is_taken_is_told_with_both_lines() -> None:
+    x = Graph().input("x")
+    with pytest.raises(GraphError, match="two nodes are named 'x'"):
+        (x + 1).named("x")

@@ -87,3 +87,17 @@ def test_tangents_are_those_of_the_branch_that_is_taken(x: float) -> None:
     found = gr.compile([first, second], jit=False)(a=x, b=3.0)
     assert [float(v) for v in found] == pytest.approx([float(wanted), float(twice)])
     assert at(first, a=x, b=3.0) == pytest.approx(wanted)
+
+
+def test_tangents_of_a_branch_within_a_loop_within_a_branch() -> None:
+    x = Graph().input("x")
+
+    def halved(x: Node) -> Node:
+        def step(y: Node) -> Node:
+            small, _ = gr.cond(y > 9, lambda y: (y / 3, y), lambda y: (y / 2, y), y)
+            return small
+
+        return gr.while_loop(lambda y: y > 1, step, x * x)
+
+    f = gr.cond(x > 0, halved, lambda x: x, x)
+    assert at(gr.jvp(f, x, 1.0), x=6.0) == pytest.approx(12 / 3 / 3 / 2 / 2)

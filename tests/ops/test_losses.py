@@ -1,4 +1,4 @@
-"""Losses and attention at their edges: rows that do not count, queries that see nothing; mistakes."""
+"""Losses and attention at their edges: rows that do not count, queries without keys, mistakes."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.func import grad, jacfwd, jacrev, jvp, vmap
 
 from .ba import CAMERA
-from .descent import NEAR
+from .descent import NEAR, SLOPES
 from .det import expansion
 from .ht import ANGLES
 from .ode import END
@@ -256,23 +256,9 @@ def det(arrays: Arrays) -> Runs:
 # Descent within descent
 
 
-def reverse(cost: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """The gradient of a cost, by reverse mode."""
-    return grad(cost)(x)
-
-
-def forward(cost: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """The gradient of a cost, by forward mode: one tangent for each direction."""
-    directions = torch.eye(len(x), dtype=x.dtype)
-    return torch.stack([jvp(cost, (x,), (e,))[1] for e in directions])
-
-
-SLOPES = {"r": reverse, "f": forward}
-
-
-def argmin(cost: Any, slope: Any, x: Tensor, rate: float) -> Tensor:
+def argmin(cost: Any, x: Tensor, rate: float) -> Tensor:
     """Where gradient descent from x ends, its first steps at `rate`."""
-    fx, gx, count = cost(x), slope(cost, x), 0
+    fx, gx, count = cost(x), grad(cost)(x), 0
     while length(gx) > NEAR:
         if count == 10:
             rate, count = 2 * rate, 0
@@ -282,7 +268,7 @@ def argmin(cost: Any, slope: Any, x: Tensor, rate: float) -> Tensor:
             break
         f_new = cost(new)
         if f_new < fx:
-            x, fx, gx, count = new, f_new, slope(cost, new), count + 1
+            x, fx, gx, count = new, f_new, grad(cost)(new), count + 1
         else:
             rate, count = rate / 2, 0
     return x
@@ -292,13 +278,9 @@ def length(x: Tensor) -> Tensor:
     return x.square().sum().sqrt()
 
 
-def by_modes(f: Callable[..., Tensor]) -> Runs:
-    """A function of two slopes for each pair of modes."""
-    return {
-        f"{o}{i}": lambda outer=outer, inner=inner: [f(outer, inner)]
-        for o, outer in SLOPES.items()
-        for i, inner in SLOPES.items()
-    }
+def by_modes(call: Callable[[], Any]) -> Runs:
+    """One function for each pair of modes: reverse mode within itself, which is the fastest."""
+    return dict.fromkeys((o + i for o in SLOPES for i in SLOPES), call)
 
 
 def saddle(arrays: Arrays) -> Runs:
@@ -307,29 +289,29 @@ def saddle(arrays: Arrays) -> Runs:
     def height(x: Tensor, y: Tensor) -> Tensor:
         return x.square().sum() - y.square().sum()
 
-    def f(outer: Any, inner: Any) -> Tensor:
-        def highest(x: Tensor) -> Tensor:
-            return height(x, argmin(lambda y: -height(x, y), inner, start, rate))
+    def highest(x: Tensor) -> Tensor:
+        return height(x, argmin(lambda y: -height(x, y), start, rate))
 
-        x = argmin(highest, outer, start, rate)
-        return torch.cat([x, argmin(lambda y: -height(x, y), outer, start, rate)])
+    def point() -> Tensor:
+        x = argmin(highest, start, rate)
+        return torch.cat([x, argmin(lambda y: -height(x, y), start, rate)])
 
-    return by_modes(f)
+    return by_modes(point)
 
 
 def particle(arrays: Arrays) -> Runs:
     (start,), rate, tick = tensors(arrays, "start"), float(arrays["rate"]), float(arrays["tick"])
     ten, fixed = start.new_tensor([10.0]), start.new_tensor([10.0, 0.0])
 
-    def miss(slope: Any, w: Tensor) -> Tensor:
+    def miss(w: Tensor) -> Tensor:
         charges = torch.cat([ten, 10 - w]), fixed
+        force = grad(lambda x: -sum(1 / length(x - c) for c in charges))
         x, v = start.new_tensor([0.0, 8.0]), start.new_tensor([0.75, 0.0])
         while (new := x + tick * v)[1] > 0:
-            v = v - tick * slope(lambda x: sum(1 / length(x - c) for c in charges), x)
-            x = new
+            x, v = new, v + tick * force(x)
         return (x[0] - x[1] / v[1] * v[0]) ** 2
 
-    return by_modes(lambda outer, inner: argmin(partial(miss, inner), outer, start, rate))
+    return by_modes(lambda: argmin(miss, start, rate))
 
 
 REFERENCES: dict[str, Callable[[Arrays], Runs]] = {
