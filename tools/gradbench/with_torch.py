@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import grad, jacfwd, jacrev, jvp, vmap
+from torch.func import jacfwd, jacrev, jvp, vmap
 
 from .ba import CAMERA
 from .descent import NEAR, SLOPES
@@ -256,9 +256,18 @@ def det(arrays: Arrays) -> Runs:
 # Descent within descent
 
 
-def argmin(cost: Any, x: Tensor, rate: float) -> Tensor:
+def slope(cost: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """The gradient of a cost; its own gradient can be taken where gradients are being kept."""
+    kept = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = x.clone() if x.requires_grad else x.clone().requires_grad_()
+        (found,) = torch.autograd.grad(cost(x), x, create_graph=kept)
+    return found
+
+
+def argmin(cost: Callable[[Tensor], Tensor], x: Tensor, rate: float) -> Tensor:
     """Where gradient descent from x ends, its first steps at `rate`."""
-    fx, gx, count = cost(x), grad(cost)(x), 0
+    fx, gx, count = cost(x), slope(cost, x), 0
     while length(gx) > NEAR:
         if count == 10:
             rate, count = 2 * rate, 0
@@ -268,7 +277,7 @@ def argmin(cost: Any, x: Tensor, rate: float) -> Tensor:
             break
         f_new = cost(new)
         if f_new < fx:
-            x, fx, gx, count = new, f_new, grad(cost)(new), count + 1
+            x, fx, gx, count = new, f_new, slope(cost, new), count + 1
         else:
             rate, count = rate / 2, 0
     return x
@@ -280,7 +289,7 @@ def length(x: Tensor) -> Tensor:
 
 def by_modes(call: Callable[[], Any]) -> Runs:
     """One function for each pair of modes: reverse mode within itself, which is the fastest."""
-    return dict.fromkeys((o + i for o in SLOPES for i in SLOPES), call)
+    return dict.fromkeys((o + i for o in SLOPES for i in SLOPES), torch.no_grad()(call))
 
 
 def saddle(arrays: Arrays) -> Runs:
@@ -305,10 +314,9 @@ def particle(arrays: Arrays) -> Runs:
 
     def miss(w: Tensor) -> Tensor:
         charges = torch.cat([ten, 10 - w]), fixed
-        force = grad(lambda x: -sum(1 / length(x - c) for c in charges))
         x, v = start.new_tensor([0.0, 8.0]), start.new_tensor([0.75, 0.0])
         while (new := x + tick * v)[1] > 0:
-            x, v = new, v + tick * force(x)
+            x, v = new, v - tick * slope(lambda x: sum(1 / length(x - c) for c in charges), x)
         return (x[0] - x[1] / v[1] * v[0]) ** 2
 
     return by_modes(lambda: argmin(miss, start, rate))
