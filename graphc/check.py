@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import UsageError
-from graphc.forward import jvp
 from graphc.grad import backward
 from graphc.graph import CONST, INPUT, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Joint
+from graphc.transforms.forward import jvp
 from graphc.types import Type, shape_text
 
 SMALL = 64

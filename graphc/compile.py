@@ -21,8 +21,8 @@ from graphc.errors import UsageError
 from graphc.grad import backward
 from graphc.graph import Graph, Node
 from graphc.joint import Joint
-from graphc.keys import counting
 from graphc.order import Compiled, Order
+from graphc.random.keys import counting
 from graphc.recipe import Recipe, program
 from graphc.runtime.arena import State
 from graphc.runtime.program import Program

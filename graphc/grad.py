@@ -17,7 +17,7 @@ import numpy as np
 from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
 from graphc.graph import FUNCTIONS, Graph, Node, Op, declare, graph_of
 from graphc.node import is_below
-from graphc.ops.arith import Masked, add, where, zeros_like
+from graphc.ops.elementwise.arith import Masked, add, where, zeros_like
 from graphc.ops.several import taken_apart
 from graphc.ops.spell import Along, Each, Result, View
 from graphc.ops.stacked import repeating

@@ -19,13 +19,13 @@ from graphc.emit.module import Emitted, Form, emit
 from graphc.emit.text import exports, prelude
 from graphc.graph import INPUT, PARAM, STATE, Node
 from graphc.joint import Joint
-from graphc.keys import only_counts
-from graphc.ops.pieces import slice_needs
+from graphc.ops.shaping.pieces import slice_needs
 from graphc.plan import table
 from graphc.plan.make import Options, Wish, make, saved
 from graphc.plan.plan import Plan
 from graphc.plan.plan import Result as Planned
 from graphc.plan.sizes import Sizes, running
+from graphc.random.keys import only_counts
 from graphc.runtime.arena import block, leaves_of, view
 from graphc.runtime.layout import Entry, Face, Layout, Result
 from graphc.runtime.special import Shape

@@ -52,10 +52,10 @@ class Op:
     core      its gufunc signature, "(m,k),(k,n)->(m,n)"; None: elementwise or of its own kind
     jvp       tangent: (tangents, y, *args, **attrs) -> that of y, or a tuple of those of its results;
               None in place of one that is zero; None: by its form, or by the local gradient
-              (graphc.forward)
+              (graphc.transforms.forward)
     batch     itself over one axis more: (op, args, mapped, size, **attrs) -> stage, or a tuple of
               results, with an axis of `size` in front; `mapped` tells which arguments have that
-              axis; None: by its form (graphc.batching)
+              axis; None: by its form (graphc.transforms.batching)
     """
 
     name: str

@@ -16,8 +16,8 @@ import numpy as np
 from graphc import collector
 from graphc.contents import digest
 from graphc.emit.text import prelude
+from graphc.gates.hooks import HOOKS
 from graphc.graph import EMPTY, INPUT, OPS, Graph, Node
-from graphc.hooks import HOOKS
 from graphc.joint import Joint
 from graphc.plan.sizes import Sizes
 from graphc.runtime.arena import State, block, leaves_of

@@ -15,7 +15,7 @@ import numpy as np
 from graphc.graph import CONST, FUNCTIONS, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Joint
-from graphc.ops.arith import Masked
+from graphc.ops.elementwise.arith import Masked
 from graphc.ops.spell import Each, Expand
 from graphc.show import expression
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import graphc.ops as gr
 from graphc import init
 from graphc.errors import GraphError
-from graphc.exchange import from_networkx, to_networkx
+from graphc.exchange.plain import from_networkx, to_networkx
 from graphc.grad import backward
 from graphc.graph import Graph, Op
 from graphc.interpret import evaluate

@@ -9,11 +9,11 @@ import pytest
 
 import graphc.ops as gr
 from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
-from graphc.forward import jvp
-from graphc.gate import GATES, gate
+from graphc.gates.gate import GATES, gate
 from graphc.grad import grad, vjp
 from graphc.graph import FUNCTIONS, OPS, Graph, Node
 from graphc.interpret import evaluate
+from graphc.transforms.forward import jvp
 
 
 def at(node: Node, **feeds: Any) -> Any:

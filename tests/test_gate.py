@@ -9,7 +9,7 @@ import pytest
 
 import graphc.ops as gr
 from graphc.errors import GraphError, UsageError
-from graphc.gate import GATES, Gate, gate
+from graphc.gates.gate import GATES, Gate, gate
 from graphc.grad import grad
 from graphc.graph import FUNCTIONS, OPS, Graph, Node, Op
 from graphc.interpret import evaluate

@@ -9,7 +9,7 @@ import pytest
 import graphc.ops
 from graphc import init
 from graphc.errors import GraphcError
-from graphc.exchange import from_networkx
+from graphc.exchange.plain import from_networkx
 from graphc.interpret import evaluate
 from graphc.place import Place
 

@@ -16,7 +16,7 @@ import pytest
 
 import graphc as gr
 from graphc.errors import GraphError, ShapeError, UsageError
-from graphc.gate import GATES
+from graphc.gates.gate import GATES
 from graphc.graph import FUNCTIONS, OPS, Graph, Node, Op
 from graphc.interpret import evaluate
 

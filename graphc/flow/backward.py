@@ -10,9 +10,9 @@ from typing import Any
 from graphc.flow.bodies import Body, copied, pulled_back
 from graphc.flow.tangents import unused_key
 from graphc.graph import INPUT, Graph, Node, Op
-from graphc.ops.arith import add, zeros_like
-from graphc.ops.layout import broadcast_to
+from graphc.ops.elementwise.arith import add, zeros_like
 from graphc.ops.several import taken_apart
+from graphc.ops.shaping.layout import broadcast_to
 from graphc.ops.spell import Reshape, View
 from graphc.types import Dim
 

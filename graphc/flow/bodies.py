@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.batching import innermost
 from graphc.define import CURRENT, building, locals_of, name_locals
 from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
 from graphc.flow.structure import flat, paths, same_form
 from graphc.grad import Sweep
 from graphc.graph import PARAM, STATE, Graph, Node, graph_of
+from graphc.transforms.batching import innermost
 from graphc.types import Type
 
 

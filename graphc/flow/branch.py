@@ -17,8 +17,8 @@ from graphc.flow.structure import flat, same_form
 from graphc.flow.tangents import cond_tangents
 from graphc.graph import INPUT, Graph, Node, Op, declare, public
 from graphc.interpret import evaluate
-from graphc.ops.arith import zeros_like
-from graphc.ops.layout import broadcast_to
+from graphc.ops.elementwise.arith import zeros_like
+from graphc.ops.shaping.layout import broadcast_to
 from graphc.ops.spell import Region
 from graphc.types import Type
 

@@ -13,9 +13,9 @@ from math import isqrt
 from graphc.flow.bodies import Body
 from graphc.flow.tangents import unused_key
 from graphc.graph import INPUT, Graph, Node, Op
-from graphc.ops.layout import reshape
-from graphc.ops.pieces import concat, part
 from graphc.ops.several import taken_apart
+from graphc.ops.shaping.layout import reshape
+from graphc.ops.shaping.pieces import concat, part
 from graphc.types import Dim, Type
 
 LEAST = 4

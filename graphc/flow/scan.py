@@ -20,8 +20,8 @@ from graphc.flow.structure import flat
 from graphc.flow.tangents import scan_tangents, unused_key
 from graphc.graph import INPUT, Graph, Node, Op, declare, public
 from graphc.interpret import evaluate
-from graphc.ops.arith import where, zeros_like
-from graphc.ops.layout import expand_dims
+from graphc.ops.elementwise.arith import where, zeros_like
+from graphc.ops.shaping.layout import expand_dims
 from graphc.ops.spell import Region
 from graphc.types import Dim, Size, Type, as_dim
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from graphc.batching import Batching
 from graphc.flow.bodies import Body, copied
 from graphc.flow.tangents import unused_key
 from graphc.graph import INPUT, Graph, Node, Op
-from graphc.ops.arith import where
-from graphc.ops.layout import move_axis
-from graphc.ops.reduce import any
+from graphc.ops.elementwise.arith import where
+from graphc.ops.reductions.reduce import any
+from graphc.ops.shaping.layout import move_axis
 from graphc.ops.stacked import Mapped, raised, repeated
+from graphc.transforms.batching import Batching
 from graphc.types import Dim, Type
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.flow.bodies import Body, copied
-from graphc.forward import Forward
 from graphc.graph import INPUT, Graph, Node
-from graphc.ops.arith import zeros_like
+from graphc.ops.elementwise.arith import zeros_like
+from graphc.transforms.forward import Forward
 
 Tangents = Sequence[Node | None]
 

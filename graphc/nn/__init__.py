@@ -5,7 +5,6 @@ The params of a layer are in a scope of its name, `dense.W`; without a name it i
 graph has by their names: `x @ g["dense.W"]`.
 """
 
-from graphc.dropout import alpha_dropout, dropout, dropout2d
 from graphc.nn.attention import multi_head_attention, transformer_block
 from graphc.nn.cells import (
     Weights,
@@ -20,6 +19,7 @@ from graphc.nn.convolution import conv1d, conv2d, conv3d
 from graphc.nn.dense import dense, embedding
 from graphc.nn.norm import batch_norm, group_norm, layer_norm, rms_norm
 from graphc.nn.recurrent import gru, lstm, rnn
+from graphc.random.dropout import alpha_dropout, dropout, dropout2d
 
 __all__ = [
     "Weights",

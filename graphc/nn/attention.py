@@ -11,13 +11,13 @@ from typing import Any
 
 from graphc import init as inits
 from graphc import ops
-from graphc.dropout import dropout as dropped
 from graphc.errors import ShapeError, UsageError
 from graphc.graph import Node, graph_of
 from graphc.nn.dense import Activation, dense
 from graphc.nn.norm import layer_norm
 from graphc.nn.scope import adding, layer, width
 from graphc.ops.axes import stage
+from graphc.random.dropout import dropout as dropped
 from graphc.types import shape_text
 
 Heads = tuple[Node, Node, Node]

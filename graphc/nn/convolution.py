@@ -14,7 +14,7 @@ from graphc.graph import Node, graph_of
 from graphc.nn.dense import Activation
 from graphc.nn.scope import adding, layer, width
 from graphc.ops.axes import stage
-from graphc.ops.frames import per_axis
+from graphc.ops.windows.frames import per_axis
 
 CONVOLUTIONS = {1: ops.conv1d, 2: ops.conv2d, 3: ops.conv3d}
 

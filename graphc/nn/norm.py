@@ -12,7 +12,7 @@ from graphc import ops
 from graphc.graph import Graph, Node, graph_of
 from graphc.nn.scope import adding, layer, width
 from graphc.ops.axes import axes_of, stage
-from graphc.ops.reduce import count
+from graphc.ops.reductions.reduce import count
 
 
 def _affine(

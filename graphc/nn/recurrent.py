@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.dropout import dropout as dropped
 from graphc.errors import ShapeError, UsageError
 from graphc.flow import scan
 from graphc.graph import Graph, Node, graph_of
@@ -18,6 +17,7 @@ from graphc.nn.cells import GRU, LSTM, Kind, State, Weights, rnn_kind, weights_o
 from graphc.nn.scope import adding, layer, width
 from graphc.ops import arange, concat, expand_dims, less, stack, swapaxes, tanh, zeros
 from graphc.ops.axes import stage
+from graphc.random.dropout import dropout as dropped
 from graphc.types import shape_text
 
 

@@ -17,7 +17,7 @@ from math import prod
 
 from graphc.graph import CONST, INPUT, Graph, Node
 from graphc.joint import Joint
-from graphc.ops.arith import copy
+from graphc.ops.elementwise.arith import copy
 from graphc.ops.several import results_of
 from graphc.ops.spell import Each, Fold, Gather, Product, Region
 from graphc.plan.access import resolve

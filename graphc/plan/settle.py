@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from graphc.graph import CONST, Node, Op
 from graphc.joint import Joint
-from graphc.ops.arith import cast, copy
+from graphc.ops.elementwise.arith import cast, copy
 from graphc.ops.several import taken_apart
 from graphc.ops.spell import Check, Gather, Product, Region, Reshape, Routine, Scratch
 from graphc.ops.stack import signature

@@ -18,9 +18,9 @@ from graphc.grad import alias
 from graphc.graph import LEAVES, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Fired, Joint
+from graphc.ops.learning.training import TRAINED
 from graphc.ops.several import pack, result
 from graphc.ops.spell import Expand, Pack, Region, Result
-from graphc.ops.training import TRAINED
 from graphc.rules.algebra import ALGEBRA
 from graphc.rules.group import GROUP
 from graphc.rules.replay import Visit, Walk, replay

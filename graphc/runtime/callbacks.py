@@ -25,9 +25,9 @@ from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 from numba.np.numpy_support import as_dtype, from_dtype
 
-from graphc.called import CALLED, Called
 from graphc.emit.text import GATE, GATES
 from graphc.errors import GraphcError, UsageError
+from graphc.gates.called import CALLED, Called
 from graphc.runtime.sentences import first_line
 from graphc.types import DTYPES, NAMES
 

@@ -14,7 +14,7 @@ import graphc.ops as gr
 from graphc.errors import DTypeError, GraphcError, LabelError, ShapeError, UsageError
 from graphc.graph import OPS, Graph, Node
 from graphc.interpret import evaluate
-from graphc.ops.pieces import slice_needs
+from graphc.ops.shaping.pieces import slice_needs
 from graphc.types import named
 
 INF, NAN = np.inf, np.nan
@@ -219,7 +219,7 @@ SENTENCES: list[tuple[Callable[..., Any], type[GraphcError], str]] = [
     (lambda n: gr.cross_entropy(n["x"], n["t"]), ShapeError, "[G101] scores of shape (batch, 3) do not fit labels of shape (2,)"),
     (lambda n: gr.cross_entropy(n["m"], n["t"], n["v"]), ShapeError, "[G101] weights of shape (3,) do not fit labels of shape (2,)"),
     (lambda n: gr.squared_error(n["v"], n["v"][:, None]), ShapeError, "[G101] the prediction has shape (3,) but the target has shape (3, 1)"),
-    (lambda n: gr.squared_error(n["v"], 0, reduction="avg"), UsageError, "[G601] reduction is 'mean' or 'sum', not 'avg'"),
+    (lambda n: gr.squared_error(n["v"], 0, reduction="avg"), UsageError, "[G601] reduction is 'mean', 'sum' or 'none', not 'avg'"),
     (lambda n: gr.l2(), UsageError, "[G601] l2 takes one param or more"),
 ]
 # fmt: on

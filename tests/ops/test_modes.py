@@ -13,11 +13,11 @@ from samples import SAMPLES, Sample
 from test_ops import DIFFERENTIABLE, GRAPHC, Built, numbered
 
 import graphc.ops as ops
-from graphc.batching import vmap
-from graphc.forward import jvp
 from graphc.grad import grad, vjp
 from graphc.graph import Graph, Node
 from graphc.interpret import evaluate
+from graphc.transforms.batching import vmap
+from graphc.transforms.forward import jvp
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)

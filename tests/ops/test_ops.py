@@ -14,11 +14,11 @@ from oracles import NUMPY, TORCH, torch_namespace
 from samples import KINKED, SAMPLES, Sample
 
 import graphc.ops as ops
-from graphc.gate import GATES
+from graphc.gates.gate import GATES
 from graphc.grad import grad
 from graphc.graph import FUNCTIONS, LEAVES, OPS, Graph, Node, Op
 from graphc.interpret import evaluate
-from graphc.ops.layout import iota
+from graphc.ops.shaping.layout import iota
 from graphc.ops.spell import Expand, Result
 
 TOLERANCE = {"f32": 2e-5, "f64": 1e-10}

@@ -120,4 +120,4 @@ def store_found(results: tuple[Any, ...], function: Any, *args: Any) -> None:
 # nothing where the transpose serves as well: the upper triangle there is the lower one here; LU of
 # the transpose solves equations as LU does; LQ of it is QR; X T = B is T^T X^T = B^T. Eigenvectors
 # and singular vectors are exchanged in memory, though, so that their signs are those that NumPy
-# gives. How much scratch is wanted: graphc.ops.factor.
+# gives. How much scratch is wanted: graphc.ops.linalg.factor.

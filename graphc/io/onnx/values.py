@@ -17,7 +17,7 @@ from graphc.graph import CONST, PARAM, Graph, Node
 from graphc.interpret import evaluate
 from graphc.io.onnx.refusals import UnknownValue, Unsupported
 from graphc.node import FUNCTIONS
-from graphc.ops.layout import extent
+from graphc.ops.shaping.layout import extent
 from graphc.types import Dim, Size
 
 LARGE = 4096

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from graphc.graph import Node
 from graphc.rules.roll.reading import FIXED, PART, Operand, ahead_of, bytes_of, span
 from graphc.rules.roll.runs import BACK, MOVES, ROWS, STAYS, Link, Run, Slot, pays
-
-if TYPE_CHECKING:
-    from graphc.rules.roll.periods import Stretch
+from graphc.rules.roll.stretches import Stretch
 
 
 class Cut:
     """A stretch cut into steps where least is handed from step to step."""
 
     def __init__(self, stretch: Stretch) -> None:
-        self.stretch, self.search, self.row = stretch, stretch.search, stretch.row
+        self.stretch, self.known, self.row = stretch, stretch.known, stretch.row
         self.period, self.end = stretch.period, stretch.end
         self.links = stretch.links
 
@@ -52,7 +49,7 @@ class Cut:
         if begins is None or not pays(self.period, count):
             return None
         slots = tuple(map(tuple, self.slots))
-        return Run(len(self.search.runs), start, self.period, count, slots, begins)
+        return Run(len(self.known.runs), start, self.period, count, slots, begins)
 
     def _steady(self, stage: int) -> int:
         """The place of a stage in the last step."""
@@ -107,7 +104,7 @@ class Cut:
 
     def _is_first(self, start: int) -> bool:
         """Whether a step that begins there can be the first."""
-        return self.search.floor <= start < self.end and self._begins(start) is not None
+        return self.known.floor <= start < self.end and self._begins(start) is not None
 
     def _begins(self, start: int) -> dict[tuple[int, int], Node] | None:
         """What stands for the values of the steps before the first; None where the first steps
@@ -160,7 +157,7 @@ class Cut:
         return ahead_of(o.node, wanted.node) == tuple(self._left(start, step) * d for d in ahead)
 
     def _agrees_row(self, o: Operand, wanted: Operand, link: Link, step: int, start: int) -> bool:
-        owner = self.search.owner.get(o.at)
+        owner = self.known.owner.get(o.at)
         if owner is None or owner.number != link.of[0]:
             return False
         return o.at == wanted.at - self._left(start, step) * link.by * owner.period

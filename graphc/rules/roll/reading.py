@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.graph import CONST, Graph, Node
 from graphc.node import SHARED
-from graphc.ops.pieces import slice_
+from graphc.ops.shaping.pieces import slice_
 from graphc.ops.spell import Region
 from graphc.types import Dim, Size
 

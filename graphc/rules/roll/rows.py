@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.graph import Node
-from graphc.ops.layout import expand_dims, move_axis, reshape, squeeze
-from graphc.ops.pieces import concat, part
+from graphc.ops.shaping.layout import expand_dims, move_axis, reshape, squeeze
+from graphc.ops.shaping.pieces import concat, part
 
 
 def sliding(base: Node, first: Node, ahead: Sequence[int], count: int) -> Node:

@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.batching import batched
 from graphc.errors import GraphcError
 from graphc.flow.bodies import Body
 from graphc.flow.tangents import unused_key
 from graphc.graph import OPS, Graph, Node
-from graphc.ops.pieces import slice_
 from graphc.ops.several import taken_apart
+from graphc.ops.shaping.pieces import slice_
 from graphc.rules.roll.demands import Demands
 from graphc.rules.roll.reading import NUMBER, PART, Operand
 from graphc.rules.roll.rows import row, sliding, some
 from graphc.rules.roll.runs import MOVES, ROWS, STAYS, Run
+from graphc.transforms.batching import batched
 from graphc.types import Type
 
 OWN, ROW, HELD, NUMERAL = "own", "row", "held", "numeral"

@@ -12,14 +12,14 @@ from dataclasses import replace
 
 from graphc.graph import Node
 from graphc.joint import Fired, Joint
-from graphc.ops.layout import expand_dims
-from graphc.ops.pieces import concat
+from graphc.ops.shaping.layout import expand_dims
+from graphc.ops.shaping.pieces import concat
 from graphc.rules.replay import Walk, tidied
 from graphc.rules.roll.demands import Demands, Piece
-from graphc.rules.roll.periods import runs
 from graphc.rules.roll.reading import Row
 from graphc.rules.roll.rows import beside, some
 from graphc.rules.roll.runs import Run
+from graphc.rules.roll.search import runs
 from graphc.rules.roll.steps import Loop, value_of
 
 LEAST = 64

@@ -10,7 +10,7 @@ import numpy as np
 import graphc.ops as gr
 from graphc.graph import Node
 from graphc.io.onnx.rows import Known, integers, literal, row
-from graphc.ops.index import checked
+from graphc.ops.indexing.index import checked
 
 
 @row("Gather")

@@ -12,8 +12,8 @@ from graphc.errors import DataError
 from graphc.graph import Node
 from graphc.io.onnx.operators.layout import part
 from graphc.io.onnx.rows import Known, integers, literal, row
-from graphc.ops.convolve import conv_transpose_
-from graphc.ops.windows import overlap_add, reach
+from graphc.ops.windows.convolve import conv_transpose_
+from graphc.ops.windows.sliding import overlap_add, reach
 
 Ints = tuple[int, ...]
 

@@ -1,0 +1,1 @@
+"""Graphs as plain networkx graphs, and back."""

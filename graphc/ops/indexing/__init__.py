@@ -1,0 +1,1 @@
+"""Elements picked, put and added up at integer indices."""

@@ -1,0 +1,1 @@
+"""Linear algebra on LAPACK: factorisations, equations, spectra, determinants, norms."""

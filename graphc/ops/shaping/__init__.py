@@ -1,0 +1,1 @@
+"""Where elements stand: other shapes, pieces, repetitions, borders, diagonals."""

@@ -1,0 +1,1 @@
+"""What slides over an image or a signal: convolution, pooling, resampling."""
