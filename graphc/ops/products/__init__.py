@@ -1,1 +1,1 @@
-"""Sums of products: of matrices, of tensors, over named axes."""
+"""Sums of products: of matrices, of tensors, over named axes; NumPy's names and meanings."""
