@@ -218,8 +218,20 @@ def _piece(
 
 
 def _covered(node: Node) -> bool:
-    """Whether the pieces fill everything: they have as many elements as there are."""
-    return bool(node.attrs.get("covers", False))
+    """Whether pieces leave nothing between them: they lie one behind the other along one axis."""
+    whole, starts = node.shape, node.attrs["starts"]
+    if any(step != 1 for steps in node.attrs["steps"] for step in steps):
+        return False
+    parts = [(a, p) for p in node.args for a, d in enumerate(p.shape) if d != whole[a]]
+    axis = min((a for a, _ in parts), default=0)
+    if any(a != axis for a, _ in parts):
+        return False
+    end: Dim = 0
+    for piece, start in zip(node.args, starts, strict=True):
+        if any(s != (end if a == axis else 0) for a, s in enumerate(start)):
+            return False
+        end = end + piece.shape[axis] if whole else 1
+    return not whole or end == whole[axis]
 
 
 def _overlap(page: Page, task: Task) -> None:
