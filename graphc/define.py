@@ -243,3 +243,13 @@ def scope(name: str) -> AbstractContextManager[None]:
 # sees the frame as it returns, costs nothing on the lines between, and leaves the trace function
 # to debuggers. A function that calls itself returns last in its outermost call, whose locals are
 # the ones that count. A loop that binds a name anew leaves its last value there.
+
+
+def free_scope(graph: Graph, wanted: str, outer: str = "") -> str:
+    """The first of `wanted`, `wanted2`, ... of which no name is, in the scope `outer`."""
+    used = {n[len(outer) :].partition(".")[0] for n in graph.names if n.startswith(outer)}
+    name, count = wanted, 1
+    while name in used:
+        count += 1
+        name = f"{wanted}{count}"
+    return name

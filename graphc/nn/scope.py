@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from graphc.define import free_scope
 from graphc.errors import GraphcError, ShapeError
 from graphc.graph import Graph, Node
 from graphc.ops.axes import stage
@@ -35,19 +36,9 @@ def layer(graph: Graph, name: str | None, otherwise: str) -> Iterator[str]:
     """Names given inside begin with `name.`, or with the first of `otherwise`, `otherwise2`, ...
     that is free.
     """
-    chosen = _free(graph, otherwise) if name is None else name
+    chosen = free_scope(graph, otherwise, graph._scoped("")) if name is None else name
     with graph.scope(chosen):
         yield chosen
-
-
-def _free(graph: Graph, wanted: str) -> str:
-    outer = graph._scoped("")
-    used = {n[len(outer) :].partition(".")[0] for n in graph.names if n.startswith(outer)}
-    name, count = wanted, 1
-    while name in used:
-        count += 1
-        name = f"{wanted}{count}"
-    return name
 
 
 def width(x: Any, axis: int = -1, what: str = "width") -> int:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc import init
+from graphc.define import free_scope
 from graphc.draft import Draft
 from graphc.errors import DTypeError, ShapeError, UsageError
 from graphc.graph import CURRENT, STATE, Graph, Node, graph_of
@@ -129,7 +130,7 @@ def _call_key(root: Graph) -> Node:
     seed = next(known, None)
     if seed is not None:
         return next(r for r in root.readers(seed) if r.op is drawing.THREEFRY)
-    scope = _free(root, "random")
+    scope = free_scope(root, "random")
     with root.scope(""):
         seed = root.state(f"{scope}.seed", (), "int64", init=SEED)
         calls = root.state(f"{scope}.calls", (), "int64", init=CALLS)
@@ -140,16 +141,6 @@ def _named(root: Graph, key: Node, name: str) -> Node:
     """The key under a name that stands outside of all scopes, where that is free."""
     with root.scope(""):
         return key if name in root else key.named(name)
-
-
-def _free(graph: Graph, wanted: str) -> str:
-    """A scope that no name of the user's is in."""
-    used = {name.partition(".")[0] for name in graph.names}
-    name, count = wanted, 1
-    while name in used:
-        count += 1
-        name = f"{wanted}{count}"
-    return name
 
 
 def counting(joint: Joint) -> Joint:

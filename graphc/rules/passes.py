@@ -19,7 +19,7 @@ from graphc.graph import LEAVES, Graph, Node
 from graphc.interpret import evaluate
 from graphc.joint import Fired, Joint
 from graphc.ops.learning.training import TRAINED
-from graphc.ops.several import pack, result
+from graphc.ops.several import pack, result, results_of
 from graphc.ops.spell import Expand, Pack, Region, Result
 from graphc.rules.algebra import ALGEBRA
 from graphc.rules.group import GROUP
@@ -113,7 +113,7 @@ def _is_foldable(walk: Walk, node: Node, args: tuple[Node, ...]) -> bool:
     if not args or node.op.effect or node in walk.kept or len(node.types) != 1:
         return False
     values = [v for v in map(constant_of, args) if v is not None]
-    if len(values) < len(args) or node.type.names():
+    if len(values) < len(args) or any(n.type.names() for n in (node, *args)):
         return False
     size = node.type.size
     return isinstance(size, int) and size <= min(FOLDED, max(v.size for v in values))
@@ -204,9 +204,11 @@ def _widening(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
         return None
     if widest not in walk.to:
         walk.to[widest] = walk.copy(widest, given)
-    new = walk.to[widest]
+    new, index = walk.to[widest], 0 if alone else node.attrs["index"]
+    if index in (known := results_of(new)):
+        return known[index]
     with walk.graph.told(node.where, new.backward_of):  # what it keeps is of the forward sweep
-        return walk.graph.add(result, (new,), {"index": 0 if alone else node.attrs["index"]})
+        return walk.graph.add(result, (new,), {"index": index})
 
 
 def _is_loop(node: Node) -> bool:

@@ -16,12 +16,13 @@ import numpy as np
 
 from graphc.compile import checked_debug, checked_form, left_out, prepared, results_of
 from graphc.compile import compile as compile_program
+from graphc.define import free_scope
 from graphc.errors import GraphError, MissingError, UsageError
 from graphc.graph import PARAM, STATE, Graph, Node
 from graphc.joint import Joint
 from graphc.ops import astype
 from graphc.order import Order
-from graphc.runtime.arena import State
+from graphc.runtime.arena import State, entropy
 from graphc.runtime.program import Program
 from graphc.runtime.special import Shape
 from graphc.train import files
@@ -74,7 +75,7 @@ def compile_step(
     trained = _trained(graph, wanted[0], train, disconnected)
     news = {**_own_updates(graph, wanted), **(updates or {})}
     joint = Joint(graph, tuple(wanted), trained, updates=_updates(graph, news, trained))
-    scope = _free(graph, "optimizer")
+    scope = free_scope(graph, "optimizer")
     order = Order(
         updates=updating(optimizer, scope), told=told(optimizer, scope),
         disconnected=disconnected, without=left_out(without), jit=jit, debug=checked_debug(debug),
@@ -163,16 +164,6 @@ def _told(error: GraphError) -> GraphError:
     return error
 
 
-def _free(graph: Graph, wanted: str) -> str:
-    """A scope that no name of the user's is in."""
-    used = {name.partition(".")[0] for name in graph.names}
-    name, count = wanted, 1
-    while name in used:
-        count += 1
-        name = f"{wanted}{count}"
-    return name
-
-
 class Step:
     """A compiled training step: `step(X=xb, t=tb)` trains on a batch and gives back its loss.
 
@@ -194,7 +185,7 @@ class Step:
         self._optimizer, self._order = optimizer, order
         self._numbers = {name: f"{scope}.{name}" for name in optimizer.numbers()}
         self._counter = f"{scope}.{COUNTER}"
-        self._random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+        self._random = np.random.default_rng(np.random.SeedSequence(entropy(seed), spawn_key=(1,)))
         self._lock = threading.RLock()
         program.answers(self, self._lock)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import graphc as gr
 from graphc.errors import GraphError
 from graphc.grad import grad
 from graphc.graph import Graph, Node, Op
@@ -187,6 +188,14 @@ def test_a_number_spread_over_an_array_is_not_folded_to_an_array():
         _through(simplify, x * broadcast_to(x.graph.constant(2.5), 3)).args[1].op.name
         == "broadcast_to"
     )
+
+
+def test_what_is_taken_of_a_number_spread_over_a_batch_is_not_folded():
+    graph = Graph()
+    x = graph.input("x", ("batch",))
+    spread = broadcast_to(graph.constant(2.0), x.shape)
+    program = gr.compile(gr.take(spread, [1, 0]) + x[:1], jit=False)
+    assert np.array_equal(program(x=np.ones(3)), [3, 3])
 
 
 def test_a_check_of_constant_indices_is_not_folded():
