@@ -99,7 +99,8 @@ def values(graph: Graph, feeds: Feeds, state: Mapping[str, Any]) -> dict[Node, A
 
 def tolerance(graph: Graph) -> float:
     """What rounding may do in the least precise type of a graph."""
-    return TOLERANCE["f32" if any(n.dtype == "f32" for n in graph.nodes) else "f64"]
+    types = {t.dtype for n in graph.nodes for t in n.types}
+    return TOLERANCE["f32" if "f32" in types else "f64"]
 
 
 def compare(ours: Any, theirs: np.ndarray, label: str, most: float) -> None:

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from drawing_wide import STEPS as MORE
 
 import graphc as gr
 from graphc.errors import GraphcError
@@ -89,10 +90,10 @@ class Drawn:
 
     def _step(self) -> None:
         try:
-            made = self.pick(STEPS)(self)
+            made = self.pick(self.pick([STEPS, STEPS, MORE]))(self)
         except (GraphcError, ZeroDivisionError):
             return
-        if made is not None and self._fits(made):
+        if isinstance(made, Node) and self._fits(made):
             self._name(made)
             self.pool.append(made)
 

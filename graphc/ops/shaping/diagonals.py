@@ -35,10 +35,10 @@ __all__ = [
 def _length(rows: Dim, columns: Dim, offset: int) -> Dim:
     """How many elements the diagonal has; raises ShapeError where that hangs on sizes to come."""
     down, right = rows - max(-offset, 0), columns - max(offset, 0)
-    if down == right:
-        return down
-    if isinstance(down, int) and isinstance(right, int):
-        return max(min(down, right), 0)
+    more = right - down
+    if isinstance(more, int):
+        least = down if more >= 0 else right
+        return max(least, 0) if isinstance(least, int) else least
     raise ShapeError(f"the length of a diagonal of ({rows}, {columns}) is not affine in its sizes")
 
 
@@ -67,10 +67,9 @@ _diagonal: Op = declare(
 
 def _onto_define(v: Node, shape: tuple[Dim, Dim], offset: int) -> Node:
     """In steps of a row and an element through the flat matrix; compared where sizes have names."""
-    rows, columns = shape
+    (rows, columns), lead = shape, v.shape[:-1]
     if isinstance(rows, int) and isinstance(columns, int):
         start = offset if offset >= 0 else -offset * columns
-        lead = v.shape[:-1]
         flat = place(
             v,
             shape=(*lead, rows * columns),
@@ -78,10 +77,9 @@ def _onto_define(v: Node, shape: tuple[Dim, Dim], offset: int) -> Node:
             steps=((1,) * len(lead) + (columns + 1,),),
         )
         return reshape(flat, (*lead, rows, columns))
-    if v.shape[-1] not in shape:
-        raise ShapeError(f"a diagonal cannot be laid onto ({rows}, {columns})")
-    spread = expand_dims(v, -1 if v.shape[-1] == rows else -2)
-    return where(_on_diagonal(v, (*v.shape[:-1], *shape), offset), spread, 0)
+    starts = ((0,) * len(lead) + (max(offset, 0),),)
+    row = place(v, shape=(*lead, columns), starts=starts, steps=((1,) * v.ndim,))
+    return where(_on_diagonal(v, (*lead, *shape), offset), expand_dims(row, -2), 0)
 
 
 def _on_diagonal(like: Node, shape: tuple[Dim, ...], offset: int) -> Node:

@@ -42,7 +42,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "onto_diagonal": [one(lambda m, v: m.onto_diagonal(v, shape=(3, 4), offset=1), real(2, 3))],
     "diag_embed":    [
         one(lambda m, x: m.diag_embed(x), batch(4, 3)), one(lambda m, x: m.diag_embed(x, -1, 0, 2), real(2, 3)),
-        one(lambda m, x: m.diag_embed(x), batch(4)),
+        one(lambda m, x: m.diag_embed(x), batch(4)), one(lambda m, x: m.diag_embed(x, -2), batch(4)),
     ],
     "diag":          [one(lambda m, x: m.diag(x), real(3)), one(lambda m, x: m.diag(x, 2), real(3)), one(lambda m, x: m.diag(x, 1), real(3, 3))],
     "diagflat":      [one(lambda m, x: m.diagflat(x, -1), real(2, 2))],
