@@ -2,7 +2,7 @@
 and can be left out.
 
 model -> take -> roll -> group -> stabilise -> differentiate -> update -> simplify -> expand ->
-share -> keep -> settle
+share -> lay -> narrow -> keep -> settle
       -> plan -> emit -> load -> Program
 
 What the cache knows of a program is loaded, and the passes run when somebody asks for what they
@@ -51,6 +51,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
     from graphc.plan.keep import keep
     from graphc.plan.settle import settle
     from graphc.rules.blocks import in_blocks
+    from graphc.rules.lay import lay
     from graphc.rules.narrow import narrow
     from graphc.rules.passes import expand, group, share, simplify, stabilise, take
     from graphc.rules.roll import roll
@@ -70,6 +71,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
         ("write_down", write_down),
         ("expand", lambda joint: expand(joint, order.training)),
         ("share", share),
+        ("lay", lay),
         ("narrow", narrow),
         ("keep", lambda joint: keep(joint, order.keep)),
         ("settle", settle),
@@ -83,6 +85,7 @@ OPTIONAL: tuple[str, ...] = (
     "stabilise",
     "simplify",
     "share",
+    "lay",
     "narrow",
     "fuse",
     "absorb",

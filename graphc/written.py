@@ -42,11 +42,14 @@ def expression(node: Node, depth: int = 4, longest: int = LONGEST) -> str:
 
 
 def _written_out(node: Node, depth: int) -> Written:
-    args = [
-        called(a) or (_written_out(a, depth - 1) if depth > 1 else (ELLIPSIS, ATOM))
-        for a in node.args
-    ]
+    left = depth if is_at(node) else depth - 1  # x[2] is two stages, and reads as one
+    args = [called(a) or (_written_out(a, left) if left else (ELLIPSIS, ATOM)) for a in node.args]
     return written(node, args)
+
+
+def is_at(node: Node) -> bool:
+    """Whether a stage is an element or a row of what another one is a slice of."""
+    return node.op.name == "squeeze" and node.args[0].op.name == "slice"
 
 
 def called(node: Node) -> Written | None:
@@ -63,6 +66,8 @@ def written(node: Node, args: list[Written]) -> Written:
     """A stage over arguments that are written already."""
     if node.is_leaf:
         return _leaf(node), ATOM
+    if is_at(node) and (text := _at(node, args[0][0])):
+        return text, ATOM
     template = _template(node)
     return _call(node, args) if not template else _filled(template, args)
 
@@ -89,14 +94,31 @@ def _picked(node: Node) -> str:
 
 
 def _sliced(node: Node) -> str:
-    ends = zip(
-        node.attrs["starts"],
-        node.attrs["stops"],
-        node.attrs["steps"],
-        node.args[0].shape,
-        strict=True,
-    )
-    return "{}[" + ", ".join(_range(*end) for end in ends) + "]"
+    return "{}" + _bracketed(_ranges(node))
+
+
+def _bracketed(places: list[str]) -> str:
+    """`[2, 1:]`, without the last axes of which everything is taken."""
+    used = max((k for k, place in enumerate(places) if place != ":"), default=0)
+    return f"[{', '.join(places[: used + 1])}]"
+
+
+def _ranges(node: Node) -> list[str]:
+    """What a slice takes along each axis."""
+    starts, stops, steps = (node.attrs[name] for name in ("starts", "stops", "steps"))
+    return list(map(_range, starts, stops, steps, node.args[0].shape))
+
+
+def _at(node: Node, text: str) -> str | None:
+    """`x[2]` for the written `x[2:3]` without that axis; None where the slice has a name."""
+    part = node.args[0]
+    long = _sliced(part).removeprefix("{}")
+    if not text.endswith(long):
+        return None
+    places = _ranges(part)
+    for axis in node.attrs["axis"]:
+        places[axis] = str(part.attrs["starts"][axis])
+    return text.removesuffix(long) + _bracketed(places)
 
 
 def _range(start: Any, stop: Any, step: int, whole: Any) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from graphc.emit.names import Names
 from graphc.graph import Graph, Node
 from graphc.plan.access import in_order, is_view, unchecked
+from graphc.written import is_at
 
 LONGEST = 24
 FAR = 40
@@ -89,9 +90,16 @@ class Idents:
         """
         if node.name is not None or node in self.known:
             return self.known.get(node) or str(node.name)
+        if is_at(node) and node.args[0].args[0].name is not None:
+            return self._at(node.args[0], node.attrs["axis"])
         origin = self._origin(node)
         what = node.graph.hints.get(node) or OPERATIONS.get(node.op.name, node.op.name)
         return f"{what}_{self.known.get(origin) or origin.name}" if origin is not None else what
+
+    def _at(self, part: Node, axes: Iterable[int]) -> str:
+        """`rates_at_2` for rates[2]."""
+        places = (str(part.attrs["starts"][axis]) for axis in axes)
+        return "_".join((self._called(part.args[0]), "at", *places))
 
     def _origin(self, node: Node) -> Node | None:
         """The first named value among what a node is made of, its first arguments first."""

@@ -1,0 +1,100 @@
+"""Gradients of parts of an array, each laid among zeros and added up, are laid side by side once.
+
+A model that reads a vector of rates number by number gets the gradient of each rate in a register,
+and the gradient of the vector from those. Note: [Zeros].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphc.grad import alias
+from graphc.graph import Node
+from graphc.joint import Joint
+from graphc.ops.elementwise.arith import add
+from graphc.ops.shaping.pieces import place
+from graphc.rules.replay import Walk, replay
+from graphc.types import Dim
+
+MOST = 1024
+"""So many pieces are laid at once."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """The slice that a piece is laid into."""
+
+    starts: tuple[Dim, ...]
+    steps: tuple[int, ...]
+    shape: tuple[Dim, ...]
+
+    def is_apart(self, other: Where) -> bool:
+        """Whether the two surely share no element: along one axis they share no place."""
+        return any(map(_apart, self._runs(), other._runs()))
+
+    def _runs(self) -> Iterator[range | None]:
+        """The places along each axis, None where a size comes at run time."""
+        for start, step, count in zip(self.starts, self.steps, self.shape, strict=True):
+            if isinstance(start, int) and isinstance(count, int):
+                yield range(start, start + step * count, step)
+            else:
+                yield None
+
+
+def _apart(a: range | None, b: range | None) -> bool:
+    if a is None or b is None or not a or not b:
+        return False
+    return max(a) < min(b) or max(b) < min(a) or (a.step == b.step and (a[0] - b[0]) % a.step != 0)
+
+
+def lay(joint: Joint) -> Joint:
+    """The joint in which sums of pieces are pieces of one array."""
+    return replay(joint, _visit)
+
+
+def _visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+    if node.op is not add or node.backward_of is None:
+        return None
+    if any(not _alone(walk, old) or old.type != node.type for old in node.args):
+        return None
+    bare = [a.args[0] if a.op is alias else a for a in args]
+    if any(a.op is not place for a in bare) or len(set(bare)) < 2:
+        return None
+    return _laid(walk, node, bare)
+
+
+def _alone(walk: Walk, old: Node) -> bool:
+    """Whether nobody else reads a stage, nor what it is another name of."""
+    if old in walk.fences or old in walk.kept or len(walk.readers[old]) > 1:
+        return False
+    return old.op is not alias or _alone(walk, old.args[0])
+
+
+def _laid(walk: Walk, node: Node, sums: Sequence[Node]) -> Node | None:
+    """The pieces of both sums in one array: those of one slice added, the others side by side."""
+    found: dict[Where, Node] = {}
+    for piece, where in (pair for each in sums for pair in _pieces(each)):
+        if where in found:
+            found[where] = walk.graph.add(add, (found[where], piece))
+        elif len(found) < MOST and all(where.is_apart(other) for other in found):
+            found[where] = piece
+        else:
+            return None
+    known = all(isinstance(start, int) for where in found for start in where.starts)
+    order = sorted(found, key=lambda where: where.starts) if known else list(found)
+    starts, steps = tuple(w.starts for w in order), tuple(w.steps for w in order)
+    attrs = {"shape": node.shape, "starts": starts, "steps": steps}
+    return walk.graph.add(place, tuple(found[where] for where in order), attrs)
+
+
+def _pieces(whole: Node) -> Iterator[tuple[Node, Where]]:
+    starts, steps = whole.attrs["starts"], whole.attrs["steps"]
+    for piece, start, step in zip(whole.args, starts, steps, strict=True):
+        yield piece, Where(start, step, piece.shape)
+
+
+# Note [Zeros]
+#
+# x + 0 is x but for the sign of zero: -0 + 0 is 0, and a piece that is laid keeps its -0. So this
+# is done among gradients alone, where nobody asks for that sign.
