@@ -9,12 +9,13 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..venvs import interpreter, made
-from .problem import Arrays, Problem
-from .problems import PROBLEMS
-from .report import table
-from .run import Outcome, run
+
+if TYPE_CHECKING:
+    from .problem import Arrays, Problem
+    from .run import Outcome
 
 NEEDED = ("networkx>=3", "numba>=0.68,<0.69", "numpy>=2", "torch==2.13.0")
 """What graphc itself needs, and PyTorch."""
@@ -30,21 +31,17 @@ def parser() -> argparse.ArgumentParser:
     )
     add = make.add_argument
     add("--venv", metavar="DIR", type=Path, help="run in this environment, made where it is not")
-    add("--only", metavar="NAME,NAME", help=f"problems: {', '.join(PROBLEMS)}")
+    add("--only", metavar="NAME,NAME", help="these problems: 'lse,ht simple'")
     add("--small", action="store_true", help="at the sizes of the tests")
-    add(
-        "--data",
-        metavar="DIR",
-        type=Path,
-        help="ADBench's folder data: its inputs where it has any",
-    )
+    add("--data", metavar="DIR", type=Path, help="ADBench's folder of data, where it has some")
     add("--way", choices=("jit", "plain", "interpret"), default="jit", help=WAY)
-    add("--seed", type=int, default=0, metavar="N", help="of the inputs that are drawn")
-    add(
-        "--budget", type=float, default=2.0, metavar="SECONDS", help="for the times of one; 0: none"
-    )
+    add("--seed", type=int, default=31337, metavar="N", help="of the inputs that are drawn (31337)")
+    add("--budget", type=float, default=2.0, metavar="SECONDS", help=f"{BUDGET} (2); 0: none")
     add("--json", metavar="FILE", type=Path, help="write everything to FILE")
     return make
+
+
+BUDGET = "for the times of one program, on either side"
 
 
 def within(venv: Path, arguments: Sequence[str]) -> int:
@@ -58,17 +55,16 @@ def inputs(problem: Problem, given: argparse.Namespace) -> tuple[str, Arrays]:
     if given.data and problem.read:
         path = given.data / problem.file
         return path.stem, problem.read(path)
-    sizes = problem.small if given.small else problem.usual
-    size = " ".join(f"{name}={value:g}" for name, value in sizes.items())
+    size = " ".join(f"{name}={value:g}" for name, value in problem.sizes(given.small).items())
     return size, problem.arrays(given.seed, given.small)
 
 
-def outcomes(names: Sequence[str], given: argparse.Namespace) -> Iterator[Outcome]:
+def outcomes(problems: dict[str, Problem], given: argparse.Namespace) -> Iterator[Outcome]:
     """Every program of the problems, each told as it ends."""
+    from .run import run
     from .with_torch import REFERENCES
 
-    for name in names:
-        problem = PROBLEMS[name]
+    for name, problem in problems.items():
         size, arrays = inputs(problem, given)
         for found in run(name, problem, size, arrays, REFERENCES[name], given.way, given.budget):
             line = f"{name} {found.what}: {found.why or f'{found.difference:.1e}'}"
@@ -76,22 +72,36 @@ def outcomes(names: Sequence[str], given: argparse.Namespace) -> Iterator[Outcom
             yield found
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Compares and prints the table; 1 where a difference is too large, 2 for a wrong option."""
-    given = parser().parse_args(arguments)
-    if given.venv and interpreter(given.venv.absolute()) != Path(sys.executable):
-        return within(given.venv.absolute(), arguments)
+def run_all(given: argparse.Namespace) -> int:
+    """Compares and prints the table; 1 where a difference is too large, 2 for an unknown name."""
+    from .problems import PROBLEMS
+    from .report import table
+
     names = given.only.split(",") if given.only else list(PROBLEMS)
     if unknown := [n for n in names if n not in PROBLEMS]:
-        print(f"gradbench: there is no {unknown[0]!r}", file=sys.stderr)
+        told = f"there is no problem {unknown[0]!r}; those are {', '.join(PROBLEMS)}"
+        print(f"gradbench: {told}", file=sys.stderr)
         return 2
-    warnings.simplefilter("ignore")
-    found = list(outcomes(names, given))
+    found = list(outcomes({n: PROBLEMS[n] for n in names}, given))
     print(table(found))
     if given.json:
         rows = [o.record() for o in found]
         given.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return int(not all(o.passed for o in found))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 0, 1 (a difference is too large), 2 (what it needs is missing)."""
+    given = parser().parse_args(arguments)
+    venv = given.venv and given.venv.absolute()
+    try:
+        if venv and interpreter(venv) != Path(sys.executable):
+            return within(venv, arguments)
+        warnings.simplefilter("ignore")
+        return run_all(given)
+    except (ModuleNotFoundError, subprocess.CalledProcessError) as error:
+        print(f"gradbench: {error}; --venv DIR makes an environment", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

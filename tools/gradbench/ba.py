@@ -56,14 +56,14 @@ def read(path: Path) -> Arrays:
 
 
 def programs(arrays: Arrays) -> Programs:
-    """The errors; and the values of the Jacobian's rows, which `csr` puts in their places."""
+    """The errors; and the entries of the Jacobian that are not zero, observation by observation."""
     g = gr.Graph("ba")
     cams, points, w, feats, obs = declared(g, arrays, "cams points w feats obs")
     seen = gr.take(cams, obs[:, 0], axis=0), gr.take(points, obs[:, 1], axis=0), w, feats
     blocks = gr.vmap(block)(*seen)
     return {
-        "objective": [gr.vmap(reprojection)(*seen), 1 - w**2],
-        "jacobian": [gr.concat([gr.reshape(blocks, (-1,)), -2 * w])],
+        "value": [gr.vmap(reprojection)(*seen), 1 - w**2],
+        "derivative": [gr.concat([gr.reshape(blocks, (-1,)), -2 * w])],
     }
 
 
@@ -92,17 +92,3 @@ def turned(axis: Node, x: Node) -> Node:
     across, along = gr.cross(unit, x), unit * (gr.sum(unit * x) * (1 - gr.cos(angle)))
     far = x * gr.cos(angle) + across * gr.sin(angle) + along
     return gr.where(still, x + gr.cross(axis, x), far)
-
-
-def csr(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Where the values of the Jacobian stand: the ends of its rows, the columns, and its shape."""
-    n, m, p = (len(arrays[name]) for name in ("cams", "points", "w"))
-    camera, point = arrays["obs"].T
-    own = CAMERA * n + POINT * m + np.arange(p)[:, None]
-    of_camera = CAMERA * camera[:, None] + np.arange(CAMERA)
-    of_point = CAMERA * n + POINT * point[:, None] + np.arange(POINT)
-    row = np.concatenate([of_camera, of_point, own], axis=1)
-    columns = np.concatenate([np.repeat(row, 2, axis=0).ravel(), own.ravel()])
-    counts = np.repeat([row.shape[1], 1], [2 * p, p])
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    return ends, columns, (3 * p, CAMERA * n + POINT * m + p)

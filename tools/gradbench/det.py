@@ -25,7 +25,7 @@ def programs(arrays: Arrays) -> Programs:
     """The determinant and its gradient."""
     (A,) = declared(gr.Graph("det"), arrays, "A")
     f = by_minors(A)
-    return {"primal": [f], "gradient": [gr.grad(f, A)]}
+    return {"value": [f], "derivative": [gr.grad(f, A)]}
 
 
 def by_minors(A: Node) -> Node:

@@ -50,7 +50,7 @@ def programs(arrays: Arrays) -> Programs:
     """The log posterior, and its gradient with respect to all that is fitted."""
     x, *wrt = declared(gr.Graph("gmm"), arrays, f"x {WRT}")
     f = log_posterior(x, *wrt, m=int(arrays["m"]), gamma=float(arrays["gamma"]))
-    return {"objective": [f], "gradient": gr.grad(f, wrt)}
+    return {"value": [f], "derivative": gr.grad(f, wrt)}
 
 
 def log_posterior(

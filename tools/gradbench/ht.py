@@ -98,13 +98,13 @@ def programs(arrays: Arrays) -> Programs:
     vertices = skinned(theta, arrays["parents"], *model)
     if not len(arrays["us"]):
         error = points - gr.take(vertices, belongs, axis=0)
-        return {"objective": [error], "jacobian": [gr.jacobian(error, theta)]}
+        return {"value": [error], "derivative": [gr.jacobian(error, theta)]}
     us, triangles = declared(g, arrays, "us triangles")
     corners = gr.take(vertices, gr.take(triangles, belongs, axis=0), axis=0)
     error = points - gr.vmap(within)(us, corners)
     by_us = -gr.vmap(lambda u, c: gr.jacobian(within(u, c), u))(us, corners)
     by_theta = gr.jacobian(error, theta)
-    return {"objective": [error], "jacobian": [gr.concat([by_us, by_theta], axis=2)]}
+    return {"value": [error], "derivative": [gr.concat([by_us, by_theta], axis=2)]}
 
 
 def within(u: Node, corners: Node) -> Node:

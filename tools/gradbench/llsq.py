@@ -19,7 +19,7 @@ def programs(arrays: Arrays) -> Programs:
     """The function and its gradient with respect to the coefficients."""
     (x,) = declared(gr.Graph("llsq"), arrays, "x")
     f = half_squares(x, int(arrays["n"]))
-    return {"primal": [f], "gradient": [gr.grad(f, x)]}
+    return {"value": [f], "derivative": [gr.grad(f, x)]}
 
 
 def half_squares(x: Node, n: int) -> Node:

@@ -19,7 +19,7 @@ def programs(arrays: Arrays) -> Programs:
     """The function and its gradient."""
     (x,) = declared(gr.Graph("lse"), arrays, "x")
     f = log_sum_exp(x)
-    return {"primal": [f], "gradient": [gr.grad(f, x)]}
+    return {"value": [f], "derivative": [gr.grad(f, x)]}
 
 
 def log_sum_exp(x: Node) -> Node:

@@ -29,7 +29,7 @@ def drawn(rng: np.random.Generator, layers: int, letters: int, bits: int) -> Arr
 
 def read(path: Path) -> Arrays:
     """ADBench's file: layers, letters, bits; then four blocks of rows."""
-    _, *blocks = path.read_text(encoding="ascii").split("\n\n")
+    _, *blocks = path.read_text(encoding="ascii").rstrip().split("\n\n")
     names = ("main", "extra", "state", "text")
     rows = ([line.split() for line in block.splitlines()] for block in blocks)
     return {name: np.array(r, np.float64) for name, r in zip(names, rows, strict=True)}
@@ -39,7 +39,7 @@ def programs(arrays: Arrays) -> Programs:
     """The loss, and its gradient with respect to the parameters."""
     main, extra, state, text = declared(gr.Graph("lstm"), arrays, "main extra state text")
     f = loss(main, extra, state, text)
-    return {"objective": [f], "gradient": gr.grad(f, [main, extra])}
+    return {"value": [f], "derivative": gr.grad(f, [main, extra])}
 
 
 def loss(main: Node, extra: Node, state: Node, text: Node) -> Node:

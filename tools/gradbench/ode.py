@@ -22,7 +22,7 @@ def programs(arrays: Arrays) -> Programs:
     """y at the end, and the gradient of its last element."""
     (x,) = declared(gr.Graph("ode"), arrays, "x")
     y = runge_kutta(x, int(arrays["s"]))
-    return {"primal": [y], "gradient": [gr.grad(y[-1], x)]}
+    return {"value": [y], "derivative": [gr.grad(y[-1], x)]}
 
 
 def runge_kutta(x: Node, steps: int) -> Node:

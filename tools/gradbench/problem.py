@@ -15,7 +15,7 @@ Arrays = dict[str, Any]
 """What is fed, by name, and numbers that stand in the graph."""
 
 Programs = dict[str, list[gr.Node]]
-"""What is computed, by a word for it: stages of a graph of their own."""
+"""What is computed: `value` and `derivative`, or a value for each pair of modes (`ff` to `rr`)."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,11 @@ class Problem:
 
     def arrays(self, seed: int = 0, small: bool = False) -> Arrays:
         """Its arrays at one of its sizes."""
-        return self.drawn(np.random.default_rng(seed), **(self.small if small else self.usual))
+        return self.drawn(np.random.default_rng(seed), **self.sizes(small))
+
+    def sizes(self, small: bool) -> Mapping[str, float]:
+        """One of its sizes."""
+        return self.small if small else self.usual
 
 
 def declared(graph: gr.Graph, arrays: Arrays, names: str) -> list[gr.Node]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from . import ba, det, gmm, ht, llsq, lse, lstm, ode, particle, saddle
 from .problem import Problem
 
@@ -24,11 +26,11 @@ PROBLEMS = {
         ba.read, "ba/ba1_n49_m7776_p31843.txt",
     ),
     "ht simple": Problem(
-        ht.drawn, ht.programs, SMALL_HAND | {"us": False}, HAND | {"us": False},
+        partial(ht.drawn, us=False), ht.programs, SMALL_HAND, HAND,
         ht.read, "hand/simple_small/hand1_t26_c100.txt",
     ),
     "ht complicated": Problem(
-        ht.drawn, ht.programs, SMALL_HAND | {"us": True}, HAND | {"us": True},
+        partial(ht.drawn, us=True), ht.programs, SMALL_HAND, HAND,
         ht.read, "hand/complicated_small/hand1_t26_c100.txt",
     ),
     "ode": Problem(ode.drawn, ode.programs, {"n": 4, "s": 5}, {"n": 100, "s": 100}),
@@ -36,11 +38,11 @@ PROBLEMS = {
     "llsq": Problem(llsq.drawn, llsq.programs, {"n": 6, "m": 4}, {"n": 4096, "m": 128}),
     "det": Problem(det.drawn, det.programs, {"n": 4}, {"n": 8}),
     "saddle": Problem(
-        saddle.drawn, saddle.programs, {"rate": 0.2, "most": 32}, {"rate": 1e-5, "most": 256},
+        saddle.drawn, saddle.programs, {"rate": 0.4, "most": 16}, {"rate": 1e-5, "most": 256},
     ),
     "particle": Problem(
         particle.drawn, particle.programs,
-        {"rate": 1e-3, "tick": 1.0, "most": 64}, {"rate": 1e-5, "tick": 0.1, "most": 512},
+        {"rate": 1e-3, "tick": 2.0, "most": 16}, {"rate": 1e-5, "tick": 0.1, "most": 512},
     ),
 }
 # fmt: on

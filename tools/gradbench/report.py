@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from .run import Outcome
 
-HEAD = ("problem", "size", "what", "difference", "", "graphc", "PyTorch", "ratio")
+HEAD = ("problem", "size", "value", "gradient or Jacobian", "graphc", "PyTorch")
+
+Row = dict[str, Outcome]
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """A row for each program."""
-    rows = [HEAD, *map(row, outcomes)]
-    widths = [max(len(r[i]) for r in rows) for i in range(len(HEAD))]
+    """A row for each problem, or for each of its pairs of modes; the times are the derivative's
+    where there is one.
+    """
+    found: dict[str, Row] = defaultdict(dict)
+    for o in outcomes:
+        own = o.what in ("value", "derivative")
+        found[o.problem if own else f"{o.problem} {o.what}"][o.what if own else "value"] = o
+    rows = [HEAD, *(cells(name, row) for name, row in found.items())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = "|".join("-" * (w + 1) + (":" if i > 1 else "-") for i, w in enumerate(widths))
     lines = ["| " + " | ".join(aligned(r, widths)) + " |" for r in rows]
-    marks = ("-" * (w + 1) + (":" if i > 4 else "-") for i, w in enumerate(widths))
-    return "\n".join([lines[0], "|" + "|".join(marks) + "|", *lines[1:]])
+    return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
 
 
-def aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Words to the left, times to the right."""
-    pairs = enumerate(zip(cells, widths, strict=True))
-    return [c.rjust(w) if i > 4 else c.ljust(w) for i, (c, w) in pairs]
-
-
-def row(o: Outcome) -> tuple[str, ...]:
-    """An outcome in words."""
-    ratio = "" if o.ours is None or o.theirs is None else f"{o.ours / o.theirs:.2g}"
+def cells(name: str, row: Row) -> tuple[str, ...]:
+    """A row in words."""
+    value, derivative = row.get("value"), row.get("derivative")
+    last = derivative or value
+    assert last
     return (
-        o.problem, o.size, o.what, o.why or f"{o.difference:.1e}",
-        "pass" if o.passed else "fail", time(o.ours), time(o.theirs), ratio,
+        name, last.size, difference(value), difference(derivative), time(last.ours),
+        time(last.theirs),
     )  # fmt: skip
+
+
+def aligned(words: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Words to the left, numbers to the right."""
+    pairs = enumerate(zip(words, widths, strict=True))
+    return [w.rjust(n) if i > 1 else w.ljust(n) for i, (w, n) in pairs]
+
+
+def difference(o: Outcome | None) -> str:
+    """How far graphc is from PyTorch, or that it fails."""
+    if o is None:
+        return ""
+    far = f"{o.difference:.0e}" if o.difference else "0"
+    return far if o.passed else f"fails: {o.why or far}"
 
 
 def time(seconds: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +19,10 @@ from .problem import Arrays, Problem
 LIMIT = 1e-8
 """The relative difference that is allowed."""
 
+TINY = 1e-6
+"""Elements that are smaller than this part of the largest count as if they were so large."""
+
+Results = list[np.ndarray]
 Reference = Callable[[Arrays], dict[str, Callable[[], Any]]]
 
 
@@ -48,70 +53,71 @@ def run(
     budget: float = 0.0,
 ) -> Iterator[Outcome]:  # fmt: skip
     """Each program of a problem; times are taken for so many seconds where there is a budget."""
-    references, known = reference(arrays), {}
+
+    @cache  # one function of PyTorch's may be the reference of several programs
+    def known(call: Callable[[], Any]) -> tuple[Results, float | None]:
+        return timed(lambda: flat(call()), budget)
+
+    references = reference(arrays)
     for what, stages in problem.programs(arrays).items():
+        wanted, theirs = known(references[what])
         try:
-            call = references[what]
-            if call not in known:
-                known[call] = timed(lambda call=call: flat(call()), budget)
-            wanted, theirs = known[call]
-            compiled = program(stages, arrays, way)
-            far = distance(compiled(), wanted)
-            ours = timed(compiled, budget)[1] if budget else None
-            yield Outcome(name, size, what, far, ours, theirs if budget else None)
+            call = program(stages, arrays, way)
+            if budget:
+                call()  # this one compiles
+            found, ours = timed(call, budget)
+            yield Outcome(name, size, what, distance(found, wanted), ours, theirs)
         except Exception as error:
             why = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             yield Outcome(name, size, what, why=why)
 
 
-def program(stages: Sequence[gr.Node], arrays: Arrays, way: str) -> Callable[[], list[np.ndarray]]:
+def program(stages: Sequence[gr.Node], arrays: Arrays, way: str) -> Callable[[], Results]:
     """What runs the stages."""
-    stages = list(stages)
     inputs = stages[0].graph.leaves(INPUT)
     if way == "interpret":
-        values = evaluate(stages, {n: arrays[n.name] for n in inputs})
-        return lambda: [np.asarray(values[n]) for n in stages]
+        values = {n: arrays[n.name] for n in inputs}
+        return lambda: interpreted(stages, values)
+    compiled = gr.compile(list(stages), jit=way == "jit")
     feeds = {n.name: arrays[n.name] for n in inputs}
-    compiled = gr.compile(stages, jit=way == "jit")
     return lambda: [np.asarray(v) for v in compiled(**feeds)]
 
 
-def timed(call: Callable[[], Any], budget: float) -> tuple[Any, float]:
-    """What a call answers first, and the seconds of the fastest of those the budget has time for,
-    which is one at least.
+def interpreted(stages: Sequence[gr.Node], values: dict[gr.Node, np.ndarray]) -> Results:
+    """The stages by their meanings in NumPy."""
+    found = evaluate(stages, values)
+    return [np.asarray(found[n]) for n in stages]
+
+
+def timed(call: Callable[[], Results], budget: float) -> tuple[Results, float | None]:
+    """What a call answers, and the seconds of the fastest of those that the budget has time for;
+    none where there is no budget.
     """
     times: list[float] = []
-    found = None
     while not times or (sum(times) < budget and len(times) < 1000):
         start = perf_counter()
-        now = call()
+        found = call()
         times.append(perf_counter() - start)
-        found = now if found is None else found
-    return found, min(times)
+    return found, min(times) if budget else None
 
 
-def flat(found: Any) -> list[np.ndarray]:
+def flat(found: Any) -> Results:
     """PyTorch's results, one or several, as arrays."""
     several = found if isinstance(found, (list, tuple)) else [found]
     return [np.array(t.detach()) for t in several]
 
 
-def distance(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> float:
+def distance(ours: Results, theirs: Results) -> float:
     """The largest relative difference of all results."""
     return max(relative(a, b) for a, b in zip(ours, theirs, strict=True))
-
-
-TINY = 1e-6
-"""Elements that are smaller than this part of the largest count as if they were so large."""
 
 
 def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
     """The largest difference of two elements over PyTorch's; infinite for other shapes or NaN."""
     if ours.shape != theirs.shape or not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
         return float("inf")
-    if not theirs.size:
-        return 0.0
     size = np.abs(theirs)
-    size = np.maximum(size, TINY * size.max())
+    size = np.maximum(size, TINY * np.max(size, initial=0.0))
     far = np.abs(ours - theirs)
-    return float(np.max(np.divide(far, size, out=np.where(far > 0, np.inf, 0.0), where=size > 0)))
+    parts = np.divide(far, size, out=np.where(far > 0, np.inf, 0.0), where=size > 0)
+    return float(np.max(parts, initial=0.0))

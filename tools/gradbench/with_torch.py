@@ -33,10 +33,10 @@ def tensors(arrays: Arrays, names: str) -> list[Tensor]:
     return [torch.from_numpy(np.asarray(arrays[name])) for name in names.split()]
 
 
-def value_and_gradient(f: Callable[..., Tensor], *x: Tensor, what: str = "objective") -> Runs:
+def value_and_gradient(f: Callable[..., Tensor], *x: Tensor) -> Runs:
     """A function, and its gradient with respect to all its arguments, by one backward sweep."""
     wrt = [t.clone().requires_grad_() for t in x]
-    return {what: lambda: f(*x), "gradient": lambda: torch.autograd.grad(f(*wrt), wrt)}
+    return {"value": lambda: f(*x), "derivative": lambda: torch.autograd.grad(f(*wrt), wrt)}
 
 
 # Gaussians
@@ -111,16 +111,16 @@ def ba(arrays: Arrays) -> Runs:
         bent = flat * (1 + camera[9] * square + camera[10] * square**2)
         return weight * (bent * camera[6] + camera[7:9] - feature)
 
-    def objective() -> list[Tensor]:
+    def value() -> list[Tensor]:
         return [vmap(error)(cams[obs[:, 0]], points[obs[:, 1]], w, feats), 1 - w**2]
 
-    def jacobian() -> list[Tensor]:
+    def derivative() -> list[Tensor]:
         found = vmap(jacrev(error, (0, 1, 2)))(cams[obs[:, 0]], points[obs[:, 1]], w, feats)
         rows = torch.cat([found[0], found[1], found[2][..., None]], 2)
         assert rows.shape[2] == CAMERA + 4
         return [torch.cat([rows.flatten(), -2 * w])]
 
-    return {"objective": objective, "jacobian": jacobian}
+    return {"value": value, "derivative": derivative}
 
 
 # A hand
@@ -141,15 +141,15 @@ def ht(arrays: Arrays) -> Runs:
         u, v = us[:, :1], us[:, 1:]
         return points - (u * a + v * b + (1 - u - v) * c)
 
-    def jacobian() -> list[Tensor]:
+    def derivative() -> list[Tensor]:
         by_theta = jacfwd(complicated)(theta, us)
         directions = torch.eye(2, dtype=us.dtype)  # each point's own, all at once
         moved = [jvp(partial(complicated, theta), (us,), (e.expand_as(us),))[1] for e in directions]
         return [torch.cat([torch.stack(moved, 2), by_theta], 2)]
 
     if len(us):
-        return {"objective": lambda: [complicated(theta, us)], "jacobian": jacobian}
-    return {"objective": lambda: [simple(theta)], "jacobian": lambda: [jacfwd(simple)(theta)]}
+        return {"value": lambda: [complicated(theta, us)], "derivative": derivative}
+    return {"value": lambda: [simple(theta)], "derivative": lambda: [jacfwd(simple)(theta)]}
 
 
 def skinned(
@@ -215,8 +215,7 @@ def ode(arrays: Arrays) -> Runs:
             y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         return y
 
-    by_last = value_and_gradient(lambda x: end(x)[-1], x)
-    return {"primal": lambda: [end(x)], "gradient": by_last["gradient"]}
+    return value_and_gradient(lambda x: end(x)[-1], x) | {"value": lambda: end(x)}
 
 
 def lse(arrays: Arrays) -> Runs:
@@ -224,7 +223,7 @@ def lse(arrays: Arrays) -> Runs:
         top = torch.max(x)
         return top + torch.log(torch.sum(torch.exp(x - top)))
 
-    return value_and_gradient(f, *tensors(arrays, "x"), what="primal")
+    return value_and_gradient(f, *tensors(arrays, "x"))
 
 
 def llsq(arrays: Arrays) -> Runs:
@@ -235,7 +234,7 @@ def llsq(arrays: Arrays) -> Runs:
         powers = torch.linalg.vander(t, N=len(x))
         return (torch.sign(t) - powers @ x).square().sum() / 2
 
-    return value_and_gradient(f, x, what="primal")
+    return value_and_gradient(f, x)
 
 
 def det(arrays: Arrays) -> Runs:
@@ -250,7 +249,7 @@ def det(arrays: Arrays) -> Runs:
             minors = (sign * A[n - k][columns] * minors[smaller]).sum(1)
         return minors[0]
 
-    return value_and_gradient(f, A, what="primal")
+    return value_and_gradient(f, A)
 
 
 # Descent within descent
