@@ -54,7 +54,7 @@ def lay(joint: Joint) -> Joint:
 
 
 def _visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
-    if node.op is not add or node.backward_of is None:
+    if node.op is not add or not _is_gradient(node):
         return None
     if any(not _alone(walk, old) or old.type != node.type for old in node.args):
         return None
@@ -62,6 +62,10 @@ def _visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
     if any(a.op is not place for a in bare) or len(set(bare)) < 2:
         return None
     return _laid(walk, node, bare)
+
+
+def _is_gradient(node: Node) -> bool:
+    return node.backward_of is not None or node in node.graph.gradients
 
 
 def _alone(walk: Walk, old: Node) -> bool:

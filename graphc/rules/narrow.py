@@ -48,7 +48,8 @@ class _Narrowing:
         if found is None:
             return None
         kept = [args[k] for k in found.args]
-        new = walk.graph.add(node.op, kept, {**node.attrs, **found.attrs})
+        attrs = {name: walk.inside(value) for name, value in {**node.attrs, **found.attrs}.items()}
+        new = walk.graph.add(node.op, kept, attrs)
         if len(node.types) == 1:
             return new
         self.made[node] = new, found.results

@@ -144,13 +144,17 @@ class Walk:
         """The same operation on these arguments; equal constants of moderate size become one."""
         if node.op is CONST and node.value.size <= SMALL:
             return self.graph.constant(node.value, node.dtype)
-        attrs = {k: self._region(v) if isinstance(v, Graph) else v for k, v in node.attrs.items()}
+        attrs = {k: self.inside(v) for k, v in node.attrs.items()}
         free = node not in self.kept and (node.op is CONST or not node.is_leaf)
         self.graph.sharing = self.share and free
         try:
             return self.graph.add(node.op, args, attrs)
         finally:
             self.graph.sharing = False
+
+    def inside(self, attr: Any) -> Any:
+        """An attribute: a graph that the stage runs goes through the same pass."""
+        return self._region(attr) if isinstance(attr, Graph) else attr
 
     def _region(self, region: Graph) -> Graph:
         inner = Joint(region, tuple(region.outputs.values()), wrt=tuple(region.leaves(INPUT)))
