@@ -89,12 +89,19 @@ class Idents:
         made of.
         """
         if node.name is not None or node in self.known:
-            return self.known.get(node) or str(node.name)
+            return self._known(node)
         if is_at(node) and node.args[0].args[0].name is not None:
             return self._at(node.args[0], node.attrs["axis"])
         origin = self._origin(node)
         what = node.graph.hints.get(node) or OPERATIONS.get(node.op.name, node.op.name)
-        return f"{what}_{self.known.get(origin) or origin.name}" if origin is not None else what
+        return f"{what}_{self._known(origin)}" if origin is not None else what
+
+    def _known(self, node: Node) -> str:
+        """What a node is called already; in a graph that a stage runs without a number, for its
+        kernel has names of its own (graphc.emit.local).
+        """
+        found = self.known.get(node) or str(node.name)
+        return found if node.graph is self.graph else self.names.root(found)
 
     def _at(self, part: Node, axes: Iterable[int]) -> str:
         """`rates_at_2` for rates[2]."""

@@ -15,6 +15,7 @@ from graphc.emit.doors import Function, doors
 from graphc.emit.epoch import epochs
 from graphc.emit.idents import Idents
 from graphc.emit.instrument import Section, instrument
+from graphc.emit.local import local
 from graphc.emit.names import Names
 from graphc.emit.printer import WIDTH, number, printed, source
 from graphc.emit.text import GATES, gates_called, prelude_name
@@ -152,7 +153,7 @@ def emit(
     for name, kernel in kernels.items() if form.has("repeats") and not timed else ():
         kernels[name], found_layers = outlined(kernel, names.fresh)
         layers += found_layers
-    parts = {name: _text(k, DOCS[name]) for name, k in kernels.items()}
+    parts = {name: _text(k, DOCS[name], names) for name, k in kernels.items()}
     layer_texts = [printed(k, _params(k.params), k.doc, inner=True) for k in layers]
     more = epochs(plan, kernels["step"], ident, names.fresh) if "step" in kernels else []
     parts |= {epoch.name: epoch.text for epoch in more}
@@ -172,9 +173,9 @@ def _slots(part: Part) -> list[Slot]:
     return [*part.slots.values(), *(s for p in inner for s in _slots(p))]
 
 
-def _text(kernel: Kernel, doc: str) -> str:
+def _text(kernel: Kernel, doc: str, names: Names) -> str:
     """A kernel as text, behind those that it runs."""
-    texts = [_text(k, k.doc) for k in kernel.inner]
+    texts = [_text(local(k, names), k.doc, names) for k in kernel.inner]
     own = printed(kernel, _params(kernel.params), doc, inner=doc != DOCS.get(kernel.name))
     return "\n\n\n".join([*texts, own])
 

@@ -37,6 +37,21 @@ class Names:
         self._reserved = frozenset(reserved) | BUILTINS | KEYWORDS
         self._taken: set[str] = set()
         self._counts: dict[str, int] = {}
+        self._roots: dict[str, str] = {}
+
+    def root(self, name: str) -> str:
+        """What one of these identifiers was to be called before it got a number: `d_x` of d_x2."""
+        while (root := self._roots.get(name, name)) != name:
+            name = root
+        return name
+
+    def is_reserved(self, name: str) -> bool:
+        """Whether the module uses a word itself."""
+        return name in self._reserved
+
+    def local(self, more: Iterable[str]) -> Names:
+        """Names of a function's own, which may be those of other functions; `more` are reserved."""
+        return Names(self._reserved.union(more))
 
     def fresh(self, wanted: str) -> str:
         """A new identifier like `wanted`: `range_` for a reserved word, `d_x2` for a second d_x."""
@@ -49,6 +64,7 @@ class Names:
             found = _fitted(base, _suffix(base, count))
         self._counts[base] = count
         self._taken.add(found)
+        self._roots[found] = identifier(wanted)
         return found
 
 

@@ -14,6 +14,7 @@ from graphc.graph import Node
 from graphc.joint import Joint
 from graphc.ops.elementwise.arith import add
 from graphc.ops.shaping.pieces import place
+from graphc.ops.spell import Reshape, View
 from graphc.rules.replay import Walk, replay
 from graphc.types import Dim
 
@@ -58,10 +59,15 @@ def _visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
         return None
     if any(not _alone(walk, old) or old.type != node.type for old in node.args):
         return None
-    bare = [a.args[0] if a.op is alias else a for a in args]
-    if any(a.op is not place for a in bare) or len(set(bare)) < 2:
+    left, right = (a.args[0] if a.op is alias else a for a in args)
+    if right.op is not place or left is right:
         return None
-    return _laid(walk, node, bare)
+    if left.op is place:
+        return _laid(walk, (left, right), together=True)
+    if left.op is add and left.args[1].op is place and _alone(walk, node.args[0].args[1]):
+        pieces = _laid(walk, (left.args[1], right), together=False)
+        return None if pieces is None else walk.graph.add(add, (left.args[0], pieces))
+    return None
 
 
 def _is_gradient(node: Node) -> bool:
@@ -75,12 +81,14 @@ def _alone(walk: Walk, old: Node) -> bool:
     return old.op is not alias or _alone(walk, old.args[0])
 
 
-def _laid(walk: Walk, node: Node, sums: Sequence[Node]) -> Node | None:
-    """The pieces of both sums in one array: those of one slice added, the others side by side."""
+def _laid(walk: Walk, sums: Sequence[Node], together: bool) -> Node | None:
+    """The pieces of both sums in one array: side by side, those of one slice added if `together`;
+    None where they overlap otherwise.
+    """
     found: dict[Where, Node] = {}
     for piece, where in (pair for each in sums for pair in _pieces(each)):
-        if where in found:
-            found[where] = walk.graph.add(add, (found[where], piece))
+        if where in found and together:
+            found[where] = _added(walk, found[where], piece)
         elif len(found) < MOST and all(where.is_apart(other) for other in found):
             found[where] = piece
         else:
@@ -88,8 +96,16 @@ def _laid(walk: Walk, node: Node, sums: Sequence[Node]) -> Node | None:
     known = all(isinstance(start, int) for where in found for start in where.starts)
     order = sorted(found, key=lambda where: where.starts) if known else list(found)
     starts, steps = tuple(w.starts for w in order), tuple(w.steps for w in order)
-    attrs = {"shape": node.shape, "starts": starts, "steps": steps}
+    attrs = {"shape": sums[0].shape, "starts": starts, "steps": steps}
     return walk.graph.add(place, tuple(found[where] for where in order), attrs)
+
+
+def _added(walk: Walk, a: Node, b: Node) -> Node:
+    """The sum of two pieces; numbers are added before they are looked at as pieces."""
+    alike = a.op is b.op and a.attrs == b.attrs and isinstance(a.op.spell, (View, Reshape))
+    if not alike or a.args[0].type != b.args[0].type:
+        return walk.graph.add(add, (a, b))
+    return walk.graph.add(a.op, (_added(walk, a.args[0], b.args[0]),), a.attrs)
 
 
 def _pieces(whole: Node) -> Iterator[tuple[Node, Where]]:
@@ -100,5 +116,6 @@ def _pieces(whole: Node) -> Iterator[tuple[Node, Where]]:
 
 # Note [Zeros]
 #
-# x + 0 is x but for the sign of zero: -0 + 0 is 0, and a piece that is laid keeps its -0. So this
-# is done among gradients alone, where nobody asks for that sign.
+# What is laid beside another piece is not added to anything, and bits stay as they are: x + 0 is x
+# but for the sign of zero: -0 + 0 is 0, and a piece keeps its -0. So this is done among gradients
+# alone, where nobody asks for that sign.

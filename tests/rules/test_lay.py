@@ -35,3 +35,11 @@ def test_parts_that_share_elements_are_added_up() -> None:
     found = gr.compile(f, wrt=["x"], jit=False)(x=np.arange(5.0))[1]["x"]
     expected = np.cos([0, 1, 2, 0, 0]) * [1, 1, 1, 0, 0] + [1, 0, 5, 6, 9]
     assert np.allclose(found, expected)
+
+
+def test_pieces_beside_a_whole_gradient_are_laid_once_and_added_to_it() -> None:
+    x = gr.Graph().input("x", (3,))
+    f = gr.sum(x * x) + x[0] * x[1]
+    program = gr.compile(f, wrt=["x"], jit=False, form="plain")
+    assert np.array_equal(program(x=[1, 2, 3])[1]["x"], [4, 5, 6])
+    assert program.source("forward_backward").count("fill(") == 1
