@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphc.flow.bodies import Body, copied, pulled_back
+from graphc.flow.bodies import Body, called, copied, pulled_back
 from graphc.flow.tangents import unused_key
 from graphc.graph import INPUT, Graph, Node, Op
 from graphc.ops.elementwise.arith import add, zeros_like
@@ -110,14 +110,14 @@ class Backward:
         """The step's inputs; those in which the gradients of what is held are summed."""
         place = Body(step, step.title, step)
         for k in self._carried():
-            known[self.seeds[k]] = _gradient_leaf(place, self.outputs[k], "carry")
+            known[self.seeds[k]] = _gradient_leaf(place, self.inputs[k], "carry")
         sums = [_gradient_leaf(place, n, "held") for n in self.summed]
         for k in self._given():
             known[self.seeds[k]] = _gradient_leaf(place, self.outputs[k], "y")
         for node in self.tape:
-            known[node] = place.input(_called(node, node.op.name), node.type)
+            known[node] = place.input(called(node, node.op.name), node.type)
         for n in (*self.rows, *self.held):
-            known[self.to[n]] = place.input(_called(n, "x"), n.type)
+            known[self.to[n]] = place.input(called(n, "x"), n.type)
         return sums
 
     def _given(self) -> list[int]:
@@ -161,22 +161,24 @@ class Backward:
         wide = Graph(self.body.title, dtype=self.body.dtype)
         known: dict[Node, Node] = {}
         copied([*self.inputs, *self.outputs], wide, known)
-        origin, count = {new: old for old, new in self.to.items()}, len(self.outputs)
         wide.outputs = {name: known[n] for name, n in self.body.outputs.items()}
-        wide.outputs |= {f"tape{count + k}": known[origin[n]] for k, n in enumerate(self.tape)}
+        origin = {new: old for old, new in self.to.items()}
+        rows = {n: k for k, n in enumerate(self.outputs) if k >= self.carries}
+        for node in (origin[n] for n in self.tape):
+            if node not in rows:  # no result of the scan itself
+                rows[node] = len(wide.outputs)
+                wide.outputs[f"tape{rows[node]}"] = known[node]
         attrs = dict(
             body=wide, carries=self.carries, rows=len(self.rows), length=self.length,
             reverse=self.reverse, key=self.key, again=self.again,
         )  # fmt: skip
-        return taken_apart(self.args[0].graph.add(self.op, self.args, attrs))[count:]
+        results = taken_apart(self.args[0].graph.add(self.op, self.args, attrs))
+        pairs = ((results[rows[origin[n]]], n) for n in self.tape)
+        return tuple(r.hinted(f"kept_{called(n, n.op.name)}") for r, n in pairs)
 
 
 def _gradient_leaf(step: Body, node: Node, otherwise: str) -> Node:
-    return step.input(f"d_{_called(node, otherwise)}", node.type)
-
-
-def _called(node: Node, otherwise: str) -> str:
-    return node.name or node.graph.hints.get(node) or otherwise
+    return step.input(f"d_{called(node, otherwise)}", node.type)
 
 
 def _is_cheap(node: Node) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from inspect import getclosurevars, signature
+from inspect import getclosurevars, signature, unwrap
 from types import FunctionType
 from typing import Any
 
@@ -16,9 +16,9 @@ import numpy as np
 
 from graphc.define import CURRENT, building, locals_of, name_locals
 from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
-from graphc.flow.structure import flat, paths, same_form
-from graphc.grad import Sweep
-from graphc.graph import PARAM, STATE, Graph, Node, graph_of
+from graphc.flow.structure import flat, same_form
+from graphc.grad import Sweep, alias
+from graphc.graph import INPUT, PARAM, STATE, Graph, Node, graph_of
 from graphc.transforms.batching import innermost
 from graphc.types import Type
 
@@ -43,7 +43,11 @@ class Body:
         return self.graph.input(wanted, type)
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What the function makes of its arguments; its local names name the stages."""
+        """What the function makes of its arguments; its local names name the stages.
+
+        Raises UsageError for what is no function of so many arguments.
+        """
+        check_callable(function, args)
         with building(self.graph), self._inside(), locals_of(function) as held:
             found = function(*args)
         name_locals(self.graph, held)
@@ -64,11 +68,13 @@ class Body:
             self.outer.inside = before
 
     def stage(self, value: Any, dtype: str | None = None) -> Node:
-        """A value as a stage of this graph; numbers take `dtype`."""
+        """A value as a stage of this graph; Python's numbers are those beside values of `dtype`."""
         if isinstance(value, Node):
             return self.graph.own(value)
         weak = isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
-        return self.graph.constant(value, dtype if weak else None)
+        if weak and dtype is not None:
+            return self.graph.literal(value, dtype)
+        return begun(self.graph, value)
 
     def finish(self, outputs: Mapping[str, Node]) -> Graph:
         """The graph with its outputs, apart from the one around it."""
@@ -76,20 +82,24 @@ class Body:
         self.graph.below = None
         return self.graph
 
-    def names_for(
-        self, function: Callable[..., Any], place: int, otherwise: str, structure: Any
-    ) -> list[str]:
-        """Names for the leaves of an argument: that of the function's parameter at `place`."""
-        try:
-            known = list(signature(function).parameters)
-        except (TypeError, ValueError):
-            known = []
-        return paths(structure, known[place] if place < len(known) else otherwise)
-
     @property
     def captures(self) -> tuple[Node, ...]:
         """The stages of the outer graph that are read, in the order of the inputs for them."""
         return tuple(self.graph.captures)
+
+
+def called(node: Node, otherwise: str) -> str:
+    """What a stage is called: its name, else its hint, else the word given."""
+    return node.name or node.graph.hints.get(node) or otherwise
+
+
+def parameter(function: Callable[..., Any], place: int, otherwise: str) -> str:
+    """The name of a function's parameter at a place."""
+    try:
+        known = list(signature(function).parameters)
+    except (TypeError, ValueError):
+        known = []
+    return known[place] if place < len(known) else otherwise
 
 
 def graph_for(values: Iterable[Any], *functions: Callable[..., Any]) -> Graph:
@@ -98,6 +108,7 @@ def graph_for(values: Iterable[Any], *functions: Callable[..., Any]) -> Graph:
     """
     nodes = [v for v in values if isinstance(v, Node)]
     for function in functions if not nodes else ():
+        function = unwrap(function)
         read = getclosurevars(function) if isinstance(function, FunctionType) else None
         held = {**read.globals, **read.nonlocals}.values() if read is not None else ()
         nodes += [v for v in held if isinstance(v, Node)]
@@ -105,8 +116,48 @@ def graph_for(values: Iterable[Any], *functions: Callable[..., Any]) -> Graph:
     return innermost(graph_of(*nodes) if nodes or graph is None else graph)
 
 
+def check_callable(function: Any, args: Sequence[Any]) -> None:
+    """Raise UsageError for what is no function, or is one of another number of arguments."""
+    if not callable(function):
+        raise UsageError(f"a function of stages is wanted, not {type(function).__name__}")
+    try:
+        known = signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return
+    try:
+        known.bind(*args)
+    except TypeError:
+        name, count = getattr(function, "__name__", "it").strip("<>"), len(args)
+        given = f"{count} argument{'' if count == 1 else 's'}"
+        raise UsageError(f"{name}{known} is called with {given}") from None
+
+
+def check_counts(arguments: int, *counts: int) -> None:
+    """Raise UsageError unless so many arguments of one kind and of the next are among them."""
+    if min(counts) < 0 or sum(counts) > arguments:
+        told = " and ".join(map(str, counts))
+        raise UsageError(f"{told} of its arguments are told apart, and there are {arguments}")
+
+
+def check_inputs(role: str, graph: Any, types: Sequence[Type]) -> None:
+    """Raise UsageError unless a graph that a stage runs takes what it is given."""
+    found = [n.type for n in graph.leaves(INPUT)] if isinstance(graph, Graph) else None
+    if found != list(types):
+        wanted = ", ".join(map(str, types)) or "nothing"
+        what = type(graph).__name__ if found is None else f"a graph of {', '.join(map(str, found))}"
+        raise UsageError(f"its {role} is to be a graph of {wanted}, not {what}")
+
+
+def check_results(role: str, graph: Graph, types: Sequence[Type]) -> None:
+    """Raise UsageError unless the first results of a graph that a stage runs have these types."""
+    found = [n.type for n in graph.outputs.values()][: len(types)]
+    if found != list(types):
+        wanted, told = (", ".join(map(str, t)) or "nothing" for t in (types, found))
+        raise UsageError(f"its {role} is to give {wanted}, and it gives {told}")
+
+
 def begun(graph: Graph, value: Any) -> Node:
-    """What a carry begins with as a stage; a Python int is an i64, a float of the graph's type."""
+    """A value as a stage; a Python int is an i64, a float of the graph's type."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     given = np.int64(value) if whole else value
     return value if isinstance(value, Node) else graph.lift((given,))[0]
@@ -148,9 +199,15 @@ def pulled_back(
 
 
 def copied(roots: Iterable[Node], into: Graph, to: dict[Node, Node], *, names: bool = True) -> None:
-    """Copy all that the roots need and `to` does not know yet; `to` learns it."""
+    """Copy all that the roots need and `to` does not know yet; `to` learns it.
+
+    Without names also without gradients' names for values that belong to nothing here.
+    """
     missing = _missing(roots, to)
     for node in missing:
+        if not names and _only_names(node, to):
+            to[node] = to[node.args[0]]
+            continue
         stage = to.get(node.backward_of) if node.backward_of is not None else None
         with into.told(node.where, stage):
             to[node] = _copy(node, into, to)
@@ -160,6 +217,11 @@ def copied(roots: Iterable[Node], into: Graph, to: dict[Node, Node], *, names: b
         for each in node.graph.gradients.get(node, ()):
             if each in to:
                 into.belongs(to[node], to[each])
+
+
+def _only_names(node: Node, known: Mapping[Node, Node]) -> bool:
+    """Whether a stage only names the gradient of what is not known."""
+    return node.op is alias and not any(n in known for n in node.graph.gradients.get(node, ()))
 
 
 def _missing(roots: Iterable[Node], known: Mapping[Node, Node]) -> list[Node]:

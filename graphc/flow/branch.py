@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
-from graphc.flow.bodies import Body, graph_for, pulled_back
+from graphc.flow.bodies import (
+    Body,
+    called,
+    check_counts,
+    check_inputs,
+    check_results,
+    graph_for,
+    pulled_back,
+)
 from graphc.flow.stacked import cond_stacked
 from graphc.flow.structure import flat, same_form
 from graphc.flow.tangents import cond_tangents
@@ -26,7 +34,12 @@ from graphc.types import Type
 def _branch_type(
     condition: Type, *args: Type, then: Graph, otherwise: Graph, split: int
 ) -> tuple[Type, ...]:
-    return tuple(n.type for n in then.outputs.values())
+    check_counts(len(args), split)
+    check_inputs("then", then, args[:split])
+    check_inputs("otherwise", otherwise, args[split:])
+    found = tuple(n.type for n in then.outputs.values())
+    check_results("otherwise", otherwise, found)
+    return found
 
 
 def _branch_numpy(
@@ -69,10 +82,10 @@ def _backward(
     reads; `leads`: its own come first.
     """
     back = Graph(f"d_{graph.title}", dtype=graph.dtype)
-    outputs = list(graph.outputs.values())
-    seeds = [back.add(INPUT, (), {"type": outputs[k].type}) for k in known]
+    outputs, place = list(graph.outputs.values()), Body(back, back.title, back)
+    seeds = [place.input(f"d_{called(outputs[k], 'y')}", outputs[k].type) for k in known]
     inputs = graph.leaves(INPUT)
-    leaves = [back.add(INPUT, (), {"type": n.type}) for n in inputs]
+    leaves = [place.input(called(n, "x"), n.type) for n in inputs]
     to = dict(zip(inputs, leaves, strict=True))
     slopes = pulled_back([outputs[k] for k in known], [inputs[k] for k in own], seeds, to, back)
     mine = [zeros_like(to[inputs[k]]) if s is None else s for k, s in zip(own, slopes, strict=True)]
@@ -119,9 +132,12 @@ def cond(
             f"the condition of a branch is a bool without axes, not {test.type}",
             hint="gr.where(condition, a, b) chooses element by element",
         )
-    one, left, rebuild = _traced(graph, then, args, "then")
-    two, right, _ = _traced(graph, otherwise, args, "otherwise")
+    one, left = _traced(graph, then, args, "then")
+    two, right = _traced(graph, otherwise, args, "otherwise")
     same_form(left, right, "a branch")
+    rebuild = flat(left)[1]
+    _finish(one, left, right)
+    _finish(two, right, left)
     _check_types(one, two)
     found = _branch(
         test, *one.captures, *two.captures, then=one.graph, otherwise=two.graph,
@@ -132,15 +148,18 @@ def cond(
 
 def _traced(
     graph: Graph, function: Callable[..., Any], args: Sequence[Any], word: str
-) -> tuple[Body, Any, Any]:
+) -> tuple[Body, Any]:
     body = Body(graph, getattr(function, "__name__", word).strip("<>"))
     given, structure = flat(args)
     own = [body.stage(v) if isinstance(v, Node) else v for v in given]
-    found = body.run(function, *structure(own))
-    values, rebuild = flat(found)
-    stages = [body.stage(v) for v in values]
+    return body, body.run(function, *structure(own))
+
+
+def _finish(body: Body, found: Any, other: Any) -> None:
+    """Give a branch its results; a number takes the element type that the other one gives."""
+    pairs = zip(flat(found)[0], flat(other)[0], strict=True)
+    stages = [body.stage(v, w.dtype if isinstance(w, Node) else None) for v, w in pairs]
     body.finish({f"y{k}": n for k, n in enumerate(stages)})
-    return body, found, rebuild
 
 
 def _check_types(one: Body, two: Body) -> None:

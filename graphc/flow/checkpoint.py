@@ -12,7 +12,7 @@ from math import isqrt
 
 from graphc.flow.bodies import Body
 from graphc.flow.tangents import unused_key
-from graphc.graph import INPUT, Graph, Node, Op
+from graphc.graph import INPUT, Graph, Node, Op, graph_of
 from graphc.ops.several import taken_apart
 from graphc.ops.shaping.layout import reshape
 from graphc.ops.shaping.pieces import concat, part
@@ -33,6 +33,7 @@ class Blocks:
         reverse: bool, key: int, again: bool = False, block: int = 0,
     ) -> None:  # fmt: skip
         self.op, self.body, self.carries, self.reverse = op, body, carries, reverse
+        self.graph = graph_of(*args)
         self.begin, self.rows = list(args[:carries]), list(args[carries : carries + rows])
         self.held, self.length = list(args[carries + rows :]), length
         self.block = block or max(isqrt(length), 1)
@@ -64,7 +65,7 @@ class Blocks:
 
     def _outer(self) -> Graph:
         """The graph that runs one block."""
-        place = Body(self.begin[0].graph, self.body.title)
+        place = Body(self.graph, self.body.title)
         place.graph.below = None
         inputs = self.body.leaves(INPUT)
         types = [n.type for n in inputs]
@@ -78,8 +79,7 @@ class Blocks:
     def _scanned(
         self, body: Graph, begin: Sequence[Node], rows: Sequence[Node], length: int, again: bool
     ) -> tuple[Node, ...]:
-        graph = self.begin[0].graph
-        return self._run(graph, body, begin, rows, self.held, length, again)
+        return self._run(self.graph, body, begin, rows, self.held, length, again)
 
     def _run(
         self, graph: Graph, body: Graph, begin: Sequence[Node], rows: Sequence[Node],
@@ -100,8 +100,3 @@ def _longer(type: Type, block: Dim) -> Type:
 def _joined(stacked: Node) -> Node:
     """Blocks of rows as rows."""
     return reshape(stacked, (-1, *stacked.shape[2:]))
-
-
-def _some(x: Node, begin: int, size: int) -> Node:
-    """Neighbouring rows."""
-    return part(x, (begin, *(0 for _ in x.shape[1:])), (size, *x.shape[1:]))

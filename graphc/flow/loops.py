@@ -7,23 +7,42 @@ backward sweep: it has no gradient, but it has tangents. A counted loop is a sca
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import DTypeError, UsageError
-from graphc.flow.bodies import Body, begun, carried, graph_for
-from graphc.flow.scan import scan
+from graphc.errors import DTypeError, GraphError, UsageError
+from graphc.flow.bodies import (
+    Body,
+    begun,
+    carried,
+    check_callable,
+    check_counts,
+    check_inputs,
+    check_results,
+    graph_for,
+    parameter,
+)
+from graphc.flow.scan import counted
 from graphc.flow.stacked import while_stacked
-from graphc.flow.structure import flat
+from graphc.flow.structure import flat, paths
 from graphc.flow.tangents import while_tangents
 from graphc.graph import INPUT, Graph, Node, Op, declare, public
 from graphc.interpret import evaluate
 from graphc.ops.spell import Region
-from graphc.types import Type
+from graphc.types import Type, as_dim
 
 
-def _while_type(*args: Type, body: Graph, carries: int, **_: Any) -> tuple[Type, ...]:
+def _while_type(
+    *args: Type, going: Graph, body: Graph, carries: int, split: int
+) -> tuple[Type, ...]:
+    check_counts(len(args), carries, split)
+    ends, first = args[:carries], args[carries : carries + split]
+    check_inputs("going", going, (*ends, *first))
+    check_results("going", going, (Type("bool"),))
+    check_inputs("body", body, (*ends, *args[carries + split :]))
+    check_results("body", body, ends)
     return tuple(n.type for n in body.outputs.values())
 
 
@@ -43,12 +62,22 @@ def _run(graph: Graph, values: list[Any]) -> list[Any]:
     return [found[n] for n in outputs]
 
 
+def _no_gradient(gs: Any, ys: Any, *args: Node, **_: Any) -> list[Node | None]:
+    loop = ys[0].args[0] if isinstance(ys, tuple) else ys
+    raise GraphError(
+        "how often it runs is not known before it has run, so it lets no gradient through",
+        subject=loop.label, code="G523",
+        hint="gr.scan and gr.fori have gradients; gr.stop_gradient(x) says that none is wanted",
+    )  # fmt: skip
+
+
 _while = declare(
     Op(
         "while_loop",
         _while_type,
         Region("while"),
         _while_numpy,
+        _no_gradient,
         jvp=while_tangents,
         batch=while_stacked,
     )
@@ -60,8 +89,9 @@ def while_loop(going: Callable[..., Any], step: Callable[..., Any], init: Any) -
     """Run `carry = step(carry)` as long as `going(carry)`, a scalar bool, holds; the last carry.
 
     `init` is a stage, or a tuple, list or dict of stages; the carry keeps its structure, shapes and
-    element types. It has no gradient: take `gr.scan` or `gr.fori` where one is wanted. Raises
-    ShapeError, DTypeError or UsageError. Source: jax.lax.while_loop.
+    element types. It has tangents but no gradient: take `gr.scan` or `gr.fori` where one is wanted,
+    or `gr.stop_gradient` of what it leaves where not. Raises ShapeError, DTypeError or UsageError,
+    GraphError (G523) where a gradient would flow through it. Source: jax.lax.while_loop.
     """
     values, rebuild = flat(init)
     graph = graph_for(values, going, step)
@@ -85,7 +115,8 @@ def _traced(
     graph: Graph, function: Callable[..., Any], init: Any, begins: list[Node]
 ) -> tuple[Body, Any]:
     body = Body(graph, getattr(function, "__name__", "step").strip("<>"))
-    inputs = body.inputs(body.names_for(function, 0, "carry", init), [b.type for b in begins])
+    names = paths(init, parameter(function, 0, "carry"))
+    inputs = body.inputs(names, [b.type for b in begins])
     return body, body.run(function, flat(init)[1](inputs))
 
 
@@ -101,14 +132,19 @@ def fori(low: int, high: Any, step: Callable[..., Any], init: Any) -> Any:
             "the bounds of fori are known before data comes",
             hint="gr.while_loop(lambda c: c[0] < high, ...) counts up to a stage",
         )
-    graph = graph_for(flat(init)[0], step)
+    if isinstance(low, bool) or not isinstance(low, (int, np.integer)):
+        raise UsageError(f"fori begins at a whole number, not {low!r}")
     if isinstance(high, (int, np.integer)):
         high = max(int(high), low)
+    length = as_dim(high - low if not isinstance(high, str) else as_dim(high) - low)
+    graph = graph_for(flat(init)[0], step)
     count = graph.constant(np.int64(low))
 
-    def counted(state: Any) -> Any:
+    @wraps(step)
+    def counting(state: Any) -> Any:
         i, carry = state
+        check_callable(step, state)
         return (i + 1, step(i, carry)), None
 
-    (_, carry), _ = scan(counted, (count, init), length=high - low)
-    return carry
+    names = [parameter(step, 0, "i"), *paths(init, parameter(step, 1, "carry"))]
+    return counted(counting, (count, init), names, length)[1]

@@ -6,24 +6,36 @@ The step is a graph among the stage's attributes; the gradient is in graphc.flow
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import ShapeError, UsageError
 from graphc.flow.backward import Backward
-from graphc.flow.bodies import Body, begun, carried, graph_for
+from graphc.flow.bodies import (
+    Body,
+    begun,
+    called,
+    carried,
+    check_callable,
+    check_counts,
+    check_inputs,
+    check_results,
+    graph_for,
+    parameter,
+)
 from graphc.flow.checkpoint import Blocks
 from graphc.flow.stacked import scan_stacked
-from graphc.flow.structure import flat
+from graphc.flow.structure import flat, paths, same_form
 from graphc.flow.tangents import scan_tangents, unused_key
 from graphc.graph import INPUT, Graph, Node, Op, declare, public
-from graphc.interpret import evaluate
+from graphc.interpret import AROUND, evaluate
 from graphc.ops.elementwise.arith import where, zeros_like
 from graphc.ops.shaping.layout import expand_dims
 from graphc.ops.spell import Region
-from graphc.types import Dim, Size, Type, as_dim
+from graphc.types import Dim, Type, as_dim, bind_shape
 
 # The operation
 
@@ -31,6 +43,14 @@ from graphc.types import Dim, Size, Type, as_dim
 def _scan_type(
     *args: Type, body: Graph, carries: int, rows: int, length: Dim, **_: Any
 ) -> tuple[Type, ...]:
+    check_counts(len(args), carries, rows)
+    ends, given = args[:carries], args[carries : carries + rows]
+    for row in given:
+        if row.shape[:1] != (length,):
+            raise ShapeError(f"its rows are along an axis of {length}, and {row} has no such one")
+    each = [Type(row.dtype, row.shape[1:]) for row in given]
+    check_inputs("body", body, [*ends, *each, *args[carries + rows :]])
+    check_results("body", body, ends)
     outputs = list(body.outputs.values())
     last = tuple(n.type for n in outputs[:carries])
     return last + tuple(Type(n.dtype, (length, *n.shape)) for n in outputs[carries:])
@@ -51,10 +71,8 @@ def _scan_numpy(
             column.append(values[node])
     order = -1 if reverse else 1
     ys = [
-        np.stack(column[::order])
-        if column
-        else np.zeros([0 if isinstance(d, Size) else d for d in s])
-        for column, s in zip(stacked, shapes, strict=True)
+        np.stack(column[::order]) if column else np.zeros(bind_shape(shape, AROUND.get()))
+        for column, shape in zip(stacked, shapes, strict=True)
     ]
     return (*carry, *ys)
 
@@ -106,17 +124,27 @@ def scan(
     of a block again. The carry keeps its shapes and element types:
     raises ShapeError, DTypeError or UsageError where it does not. Source: jax.lax.scan.
     """
-    step = function if mask is None else _masked(function, xs is not None)
-    rows = xs if mask is None else (xs, mask)
-    return _Forward(step, init, rows, length, reverse, checkpoint).run()
+    names = paths(init, parameter(function, 0, "carry")) + paths(xs, parameter(function, 1, "x"))
+    if mask is not None:
+        function, xs, names = _masked(function, xs is not None), (xs, mask), [*names, "going"]
+    return _Forward(function, init, xs, names, length, reverse, checkpoint).run()
+
+
+def counted(function: Callable[..., Any], init: Any, names: Sequence[str], length: Any) -> Any:
+    """What is carried in the end, where the leaves of a carry are called by these names."""
+    return _Forward(function, init, None, names, length).run()[0]
 
 
 def _masked(function: Callable[..., Any], has_rows: bool) -> Callable[..., Any]:
     """The function where its mask is true; elsewhere the carry stays and y is zero."""
 
+    @wraps(function)
     def step(carry: Any, row: Any) -> Any:
         x, going = row
-        new, y = function(carry, x) if has_rows else function(carry)
+        args = (carry, x) if has_rows else (carry,)
+        check_callable(function, args)
+        new, y = two(function(*args))
+        same_form(carry, new, "the carry")
         old, rebuild = flat(carry)
         kept = [_chosen(going, n, o) for n, o in zip(flat(new)[0], old, strict=True)]
         values, stacked = flat(y)
@@ -125,20 +153,42 @@ def _masked(function: Callable[..., Any], has_rows: bool) -> Callable[..., Any]:
     return step
 
 
+def two(found: Any) -> tuple[Any, Any]:
+    """The new carry and y; raises UsageError for anything else."""
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        raise UsageError(
+            "the function of a scan returns two things, the new carry and y",
+            hint="return carry, None where no y is wanted",
+        )
+    return found[0], found[1]
+
+
 def _chosen(going: Node, new: Node, old: Any) -> Node:
     missing = tuple(range(going.ndim, new.ndim))
     return where(expand_dims(going, missing) if missing else going, new, old)
+
+
+def _checked(checkpoint: Any) -> bool | int:
+    """The wish as it is; raises UsageError for what is neither a bool nor a number of steps."""
+    if isinstance(checkpoint, bool):
+        return checkpoint
+    if not isinstance(checkpoint, (int, np.integer)) or checkpoint < 1:
+        raise UsageError(
+            f"checkpoint is {checkpoint!r}", hint="True, False, or the number of steps in a block"
+        )
+    return int(checkpoint)
 
 
 class _Forward:
     """One call of `scan`: its arguments laid flat, the body traced, the stage made."""
 
     def __init__(
-        self, function: Callable[..., Any], init: Any, xs: Any, length: Any, reverse: bool,
-        checkpoint: bool | int,
+        self, function: Callable[..., Any], init: Any, xs: Any, names: Sequence[str], length: Any,
+        reverse: bool = False, checkpoint: bool | int = False,
     ) -> None:  # fmt: skip
         self.function, self.init, self.xs, self.reverse = function, init, xs, bool(reverse)
-        self.checkpoint = checkpoint
+        self.names = names
+        self.checkpoint = _checked(checkpoint)
         begins, self.carried = flat(init)
         rows, self.rowed = flat(xs)
         self.graph = graph_for([*begins, *rows], function)
@@ -163,11 +213,9 @@ class _Forward:
     def run(self) -> tuple[Any, Any]:
         """The last carry and the stacked results, in their structures."""
         body = Body(self.graph, self._title())
-        names = body.names_for(self.function, 0, "carry", self.init)
-        names += body.names_for(self.function, 1, "x", self.xs)
         types = [b.type for b in self.begins]
         types += [Type(x.dtype, x.shape[1:]) for x in self.rows]
-        inputs = body.inputs(names, types)
+        inputs = body.inputs(self.names, types)
         count = len(self.begins)
         given = [self.carried(inputs[:count])]
         given += [self.rowed(inputs[count:])] if self.xs is not None else []
@@ -179,6 +227,8 @@ class _Forward:
             reverse=self.reverse, key=unused_key(self.graph),
         )  # fmt: skip
         found = self._scanned((*self.begins, *self.rows, *body.captures), attrs)
+        for node, hint in zip(found, _hints(inputs, carry, stacked), strict=True):
+            node.hinted(hint)
         return self.carried(found[:count]), ys(found[count:])
 
     def _scanned(self, args: tuple[Node, ...], attrs: dict[str, Any]) -> tuple[Node, ...]:
@@ -187,18 +237,27 @@ class _Forward:
             return found if isinstance(found, tuple) else (found,)
         if not isinstance(self.length, int):
             raise UsageError(f"a scan in blocks needs a literal length, not {self.length}")
-        block = 0 if self.checkpoint is True else int(self.checkpoint)
+        block = 0 if self.checkpoint is True else self.checkpoint
         return Blocks(_scan, args, **attrs, block=block).results()
 
     def _title(self) -> str:
         return getattr(self.function, "__name__", "step").strip("<>")
 
     def _results(self, body: Body, found: Any) -> tuple[list[Node], list[Node], Any]:
-        if not isinstance(found, (tuple, list)) or len(found) != 2:
-            raise UsageError(
-                "the function of a scan returns two things, the new carry and y",
-                hint="return carry, None where no y is wanted",
-            )
-        stacked, ys = flat(found[1])
-        carry = carried(body, self.init, self.begins, found[0])
+        new, y = two(found)
+        stacked, ys = flat(y)
+        carry = carried(body, self.init, self.begins, new)
         return carry, [body.stage(y) for y in stacked], ys
+
+
+def _hints(inputs: Sequence[Node], carry: Sequence[Node], stacked: Sequence[Node]) -> list[str]:
+    """What emitted code calls the results: after the carry, and after what is kept of each step."""
+    last = [str(n.name) for n in inputs[: len(carry)]]
+    own = dict(zip(carry, last, strict=True))
+    rows = [f"every_{own.get(y) or called(_unmasked(y), 'y')}" for y in stacked]
+    return [*(n if n.startswith("last") else f"last_{n}" for n in last), *rows]
+
+
+def _unmasked(y: Node) -> Node:
+    """What the function made, of which a mask made zeros where a sequence has ended."""
+    return y.args[1] if y.name is None and y.op is where else y

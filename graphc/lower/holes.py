@@ -7,7 +7,7 @@ the skeleton; so are numbers, unless they only shift or scale a result or say wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -92,6 +92,20 @@ def skeleton(stmt: Stmt) -> tuple[Stmt, tuple[Hole, ...]]:
         return Number(0, n.dtype)
 
     return Walk(name, number, bare=True).stmt(stmt), tuple(holes)
+
+
+def mentioned(body: Iterable[Stmt]) -> set[str]:
+    """Every name that statements read or give a value."""
+    found: set[str] = set()
+
+    def name(text: str, mode: str, nested: bool) -> str:
+        found.add(text)
+        return text
+
+    walk = Walk(name, lambda number: number)
+    for stmt in body:
+        walk.stmt(stmt)
+    return found
 
 
 def refilled(stmt: Stmt, numbers: Iterator[Expr]) -> Stmt:

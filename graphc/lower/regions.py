@@ -6,12 +6,13 @@ have one name everywhere, leaves are what they stand for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from graphc.expr import Call, Expr, Item, Name, Number, Unary
 from graphc.graph import Node
 from graphc.kernel import If, Invoke, Kernel, Let, Loop, Param, Return, Run, Stmt, Store, Tag, While
+from graphc.lower.holes import mentioned
 from graphc.lower.opaque import nothing, pointer_to
 from graphc.lower.page import Labels, Page
 from graphc.lower.touch import flat
@@ -26,6 +27,7 @@ from graphc.types import product
 
 Lower = Callable[..., Kernel]
 ZERO = Number(0, "i64")
+LAMBDA = "lambda"
 WORK = Param("work", "array", "u8", 1)
 
 
@@ -37,7 +39,7 @@ class Runner:
         self.page, self.stage, self.tag, self.lower = page, task.stage, page.tag, lower
         self.inner = {i.body.role: i for i in page.part.inner[task.stage]}
         self.results = results_of(self.stage) if len(self.stage.types) > 1 else {0: self.stage}
-        self.turn = page.labels.fresh("t")
+        self.row = page.labels.fresh("t")
         self.numbers: dict[int, str] = {}
         self.kernels = {role: self._kernel(i) for role, i in self.inner.items()}
         page.inner += self.kernels.values()
@@ -47,14 +49,14 @@ class Runner:
     def _kernel(self, inner: Inner) -> Kernel:
         """A graph as a kernel of its own, its lines tagged as this stage's."""
         labels, role = self.page.labels, inner.body.role
-        title = labels.fresh(f"{_word(inner.body.joint.graph.title)}_{role}")
+        title = labels.fresh(f"{_word(inner.body.joint.graph.title, self.stage)}_{role}")
         plan = replace(self.page.plan, sizes=self._sizes(inner), feed={})
         own = Labels(labels.ident, labels.fresh, self._tag)
         kernel = self.lower(plan, replace(inner.part, name=title), own)
-        return replace(kernel, doc=DOCS[role], params=_with_work(kernel))
+        return replace(kernel, doc=DOCS[role].format(self.tag), params=tuple(_params(kernel)))
 
     def _sizes(self, inner: Inner) -> Sizes:
-        words = {**self.page.sizes.words, inner.body.counter: self.turn}
+        words = {**self.page.sizes.words, inner.body.counter: self.row}
         return replace(inner.sizes, words=words)
 
     def _tag(self, task: Task) -> Tag:
@@ -95,13 +97,17 @@ class Runner:
 
     # Calls
 
-    def call(self, role: str, names: Sequence[str] = ()) -> Invoke:
-        """The call of a kernel in the page's own names."""
+    def call(self, role: str, names: Sequence[str] = (), row: Expr | None = None) -> Invoke:
+        """The call of a kernel in the page's own names, for a row."""
         inner, kernel = self.inner[role], self.kernels[role]
         leaves = {self.page.labels.ident(n): n for n in inner.part.inputs}
         stands = {x: self._stands(x, a) for x, a in (*inner.body.rows, *inner.body.held)}
         stands |= {x: Name(self.numbers[k]) for x, _, k in inner.body.carried if not x.shape}
-        args = [stands[leaves[p.name]] if p.name in leaves else Name(p.name) for p in kernel.params]
+        told = {self.row: row} if row is not None else {}
+        args = [
+            stands[leaves[p.name]] if p.name in leaves else told.get(p.name, Name(p.name))
+            for p in kernel.params
+        ]
         return Invoke(tuple(names), Call(kernel.name, tuple(args)), self.tag)
 
     def _stands(self, leaf: Node, arg: Node) -> Expr:
@@ -123,16 +129,19 @@ class Runner:
         self.page.lines.append(If(Call("failed", (Name("work"),)), (nothings,)))
 
 
-def _with_work(kernel: Kernel) -> tuple[Param, ...]:
-    """The parameters, among them the memory in which a product packs."""
+def _params(kernel: Kernel) -> Iterator[Param]:
+    """The parameters: sizes that it mentions, and the memory in which a product packs."""
     packs = any(isinstance(s, Run) and s.call.function == "gemm" for s in flat(kernel.body))
-    known = any(p.name == "work" for p in kernel.params)
-    return kernel.params if known or not packs else (*kernel.params, WORK)
+    read = mentioned(kernel.body)
+    yield from (p for p in kernel.params if p.kind != "size" or p.name in read)
+    if packs and all(p.name != "work" for p in kernel.params):
+        yield WORK
 
 
-def _word(title: str) -> str:
-    """A graph's title as the beginning of a name."""
-    return "".join(c if c.isalnum() and c.isascii() else "_" for c in title).strip("_") or "graph"
+def _word(title: str, stage: Node) -> str:
+    """A graph's title as the beginning of a name; that of a lambda is what the stage does."""
+    word = "".join(c if c.isalnum() and c.isascii() else "_" for c in title).strip("_") or "graph"
+    return f"{word.removesuffix(LAMBDA)}{stage.op.name}" if word.endswith(LAMBDA) else word
 
 
 def _may_leave(stmt: Stmt) -> bool:
@@ -145,9 +154,11 @@ def _may_leave(stmt: Stmt) -> bool:
 def _scan(run: Runner) -> None:
     """Carries begin, the step is called for each row, carries end."""
     run.begin()
-    step = run.call("step", run.told())
-    turns = extent(run.inner["step"].body.length, run.page.sizes)
-    run.page.lines.append(Loop(run.turn, ZERO, turns, 1, (step,)))
+    body, sizes = run.inner["step"].body, run.page.sizes
+    turn = run.page.labels.fresh("turn") if body.reverse else run.row
+    row = extent(body.length - 1, sizes) - Name(turn) if body.reverse else Name(turn)
+    step = run.call("step", run.told(), row)
+    run.page.lines.append(Loop(turn, ZERO, extent(body.length, sizes), 1, (step,)))
     run.end()
 
 
@@ -171,10 +182,10 @@ def _while(run: Runner) -> None:
 ROLES: dict[str, Callable[[Runner], None]] = {"scan": _scan, "branch": _branch, "while": _while}
 
 DOCS = {
-    "step": "One step.",
-    "then": "What is done where the condition holds.",
-    "otherwise": "What is done where the condition does not hold.",
-    "going": "Whether one more step is done.",
+    "step": "A step of {}.",
+    "then": "{} where its condition holds.",
+    "otherwise": "{} where its condition does not hold.",
+    "going": "Whether {} takes one more step.",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from graphc.expr import Call, Expr, Name, Number
 from graphc.kernel import If, Kernel, Let, Loop, Param, Run, Stmt, While
@@ -19,10 +19,9 @@ from graphc.types import DTYPES
 
 @dataclass
 class Tiled:
-    """A kernel whose products are chosen, the choices, and the bytes in which a thread packs."""
+    """A kernel whose products are chosen, and the bytes in which a thread packs."""
 
     kernel: Kernel
-    choices: list[tuple[str, Choice]] = field(default_factory=list)
     panel: int = 0
 
 
@@ -59,9 +58,6 @@ def _chosen(
     dtype = scope.types[pointed(args[11])[0]]
     choice = choose(bool(ta), bool(tb), m, n, k, DTYPES[dtype].name, threads)
     choice = of_block(choice, high, DTYPES[dtype].itemsize) if high else choice
-    found.choices.append((str(stmt.tag or ""), choice))
-    if choice.kind != "tile":
-        return stmt
     found.panel = max(found.panel, choice.panel)
     return replace(stmt, call=Call("multiply", _arguments(args, choice)))
 

@@ -47,9 +47,6 @@ WORTH = 64_000
 class Choice:
     """What makes a product, and what the threads of a team share of it."""
 
-    kind: str
-    """tile: there is no size that BLAS makes much faster."""
-
     by: str
     """rows, columns, or nothing where one thread is enough."""
 
@@ -76,7 +73,7 @@ def choose(
     by = shared(m, n) if threads > 1 and flop >= WORTH else ""
     depth, rows = packing(ta, tb, *SHARES[by](m, n, threads), k, item)
     size = room(depth, rows, item)
-    return Choice("tile", by, size, depth, rows, _reason(m, n, size, by, flop))
+    return Choice(by, size, depth, rows, _reason(m, n, size, by, flop))
 
 
 def panel_bytes(ta: bool, tb: bool, m: int, n: int, k: int, dtype: str = "float32") -> int:

@@ -54,7 +54,7 @@ class Body:
 
     @property
     def counter(self) -> str:
-        """The name of the size that counts the turns: none that a user can give."""
+        """The name of the size that tells the row of a turn: none that a user can give."""
         return f"turn {self.depth}"
 
     @property
@@ -66,9 +66,7 @@ class Body:
         """Where the row of this turn begins, in elements, for a value of the row's type."""
         if not self.is_counted:
             return 0
-        row = prod(sizes.capacity(d) for d in node.shape)
-        turn = self.length - 1 - named(self.counter) if self.reverse else named(self.counter)
-        return turn * row
+        return named(self.counter) * prod(sizes.capacity(d) for d in node.shape)
 
 
 def bodies(graph: Graph, depth: int = 1) -> dict[Node, tuple[Body, ...]]:
@@ -178,7 +176,7 @@ def _apart(outputs: Sequence[Node], told: int) -> Iterator[Node]:
     seen = set(outputs[:told])
     for k, node in enumerate(outputs):
         fits = isinstance(node.op.spell, WHERE_IT_LIES) and node not in seen
-        yield node if k < told or fits else node.graph.add(copy, (node,))
+        yield node if k < told or fits else node.graph.add(copy, (node,)).hinted("kept")
         seen.add(node)
 
 
@@ -226,6 +224,7 @@ def counting(body: Body, sizes: Sizes) -> Sizes:
 
 # Note [Counters]
 #
-# The row of a turn begins at turn * (elements of a row), an affine size whose name no user can
-# give. So the step reads x[t] and writes y[t] as any kernel reads a batch whose size comes at run
-# time, and no part of the planner but this one knows of turns.
+# The row of a turn begins at t * (elements of a row), an affine size whose name no user can give.
+# Who calls the step tells t, beginning at the last where the scan goes in reverse. So the step
+# reads x[t] and writes y[t] as any kernel reads a batch whose size comes at run time, and no part
+# of the planner but this one knows of turns.

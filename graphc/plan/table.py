@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.graph import Node
 from graphc.ops.spell import Each, Fold, Product
 from graphc.plan.access import resolve
 from graphc.plan.fuse import Block, Loop
 from graphc.plan.memory import Slot
-from graphc.plan.plan import Part, Plan
+from graphc.plan.plan import Inner, Part, Plan
 from graphc.plan.products import choose
 from graphc.plan.task import Task
 from graphc.show import expression
@@ -109,11 +109,32 @@ def named(node: Node) -> str:
 
 
 def flops(plan: Plan, part: Part) -> dict[str, int]:
-    """Operations by sweep: 2mnk a product, one for each element of each other operation."""
+    """Operations by sweep: 2mnk a product, one for each element of each other operation; those of a
+    loop as often as it turns, those of both branches of a choice.
+    """
     found = {"forward": 0, "backward": 0, "update": 0}
     for node in _computed(part):
         found[_sweep(plan, node)] += _cost(plan, node)
+    for task, inner in _inside(part):
+        turns, own = _turns(inner), flops(_within(plan, inner), inner.part)
+        found[_sweep(plan, task.node)] += turns * sum(own.values())
     return found
+
+
+def _inside(part: Part) -> Iterator[tuple[Task, Inner]]:
+    """The graphs that are run, each with the task that runs it."""
+    for task in part.nest.tasks.order:
+        yield from ((task, inner) for inner in part.inner.get(task.stage, ()))
+
+
+def _within(plan: Plan, inner: Inner) -> Plan:
+    """The plan with the sizes that a graph knows that is run."""
+    return replace(plan, sizes=inner.sizes)
+
+
+def _turns(inner: Inner) -> int:
+    """How often a graph is run at most; once where that is not known."""
+    return inner.sizes.capacity(inner.body.length)
 
 
 def _computed(part: Part) -> Iterator[Node]:
@@ -200,9 +221,18 @@ def _part(plan: Plan, part: Part) -> list[str]:
     told = ", ".join(f"{name} {count}" for name, count in counted.items() if count)
     lines = [f"{part.name}: {_loops(part.nest.block)} loops; operations: {told or 'none'}"]
     lines += [f"    product  {p}" for p in _multiplications(plan, part)]
+    lines += [f"    product  {p}" for p in _repeated(plan, part)]
     lines += [f"    buffer   {row}" for row in _buffers(part)]
     lines.append(f"    work {part.work} bytes, {part.apart} without reuse")
     return lines
+
+
+def _repeated(plan: Plan, part: Part) -> Iterator[str]:
+    """The products in graphs that are run, and how often."""
+    for _, inner in _inside(part):
+        own, often = _within(plan, inner), f", {_turns(inner)} times"
+        yield from (f"{p}{often}" for p in _multiplications(own, inner.part))
+        yield from (f"{row}{often}" for row in _repeated(own, inner.part))
 
 
 def _loops(block: Block) -> int:

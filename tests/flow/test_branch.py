@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gr
-from graphc.errors import DTypeError, GraphError, ShapeError
+from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
 
 FORMS = [{"jit": False, "form": "plain"}, {"jit": False}, {}]
 
@@ -70,8 +70,10 @@ def test_a_while_loop_lets_no_gradient_through_and_says_so() -> None:
     g = gr.Graph()
     x = g.input("x")
     y = gr.while_loop(lambda c: c < 10.0, lambda c: c * 2, x)
-    with pytest.raises(GraphError, match=r"while_loop .* lets no gradient through"):
-        gr.grad(y, x)
+    for derivative in (lambda: gr.grad(y + x, x), lambda: gr.hessian(y, x)):
+        with pytest.raises(GraphError, match=r"while_loop .* lets no gradient through"):
+            derivative()
+    assert gr.compile(gr.grad(gr.stop_gradient(y) + x, x), jit=False)(x=1.0) == 1.0
 
 
 def test_branches_give_values_of_one_type() -> None:
@@ -83,13 +85,29 @@ def test_branches_give_values_of_one_type() -> None:
         gr.cond(v > 0, lambda: x * 1, lambda: x * 2)
 
 
+def test_a_number_takes_the_type_that_the_other_branch_gives() -> None:
+    x = gr.Graph(dtype="float32").input("x")
+    y = gr.cond(x > 0, lambda: gr.log(x), lambda: 0)
+    assert y.dtype == "f32"
+    assert gr.compile(y, jit=False)(x=-1.0) == 0
+    with pytest.raises(DTypeError, match="one branch gives i64, the other one f64"):
+        gr.cond(x > 0, lambda: gr.astype(x, "int64"), lambda: 0.5)
+
+
 def test_control_flow_survives_a_file() -> None:
     g = gr.Graph()
     x, v = g.input("x"), g.input("v", (4,))
     y = gr.cond(x > 0, lambda: gr.sum(v) * x, lambda: x)
     z = gr.while_loop(lambda c: c < 10.0, lambda c: c * 2 + 1, y)
-    total, _ = gr.scan(lambda c, row: (c * row + x, None), z, v)
+    total, _ = gr.scan(lambda c, row: (c * row + x, None), gr.stop_gradient(z), v)
     g.outputs["slope"] = gr.grad(total, v)
     text = "\n".join(networkx.generate_graphml(g.to_networkx()))
     again = gr.from_networkx(networkx.parse_graphml(text))
     assert again.hash == g.hash
+    damages = {"carries": "-1", "rows": "7", "length": "5", "body": "graph: []"}
+    for name, wrong in damages.items():
+        plain = g.to_networkx()
+        stage = next(n for n, said in plain.nodes(data=True) if said["op"] == "scan")
+        plain.nodes[stage][name] = wrong
+        with pytest.raises(GraphcError):
+            gr.from_networkx(plain)

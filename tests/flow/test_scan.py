@@ -9,6 +9,7 @@ import pytest
 
 import graphc as gr
 from graphc.errors import DTypeError, GraphcError, ShapeError, UsageError
+from graphc.graph import Graph
 from graphc.interpret import evaluate
 
 RNG = np.random.default_rng(0)
@@ -153,6 +154,14 @@ def test_a_wrong_index_inside_a_step_is_reported() -> None:
         program(table=np.arange(4.0), ids=[1, 7, 3])
 
 
+def both(c: Any, r: Any) -> Any:
+    return (c, c), None
+
+
+def kept(c: Any, r: Any) -> Any:
+    return c, r
+
+
 Mistake = tuple[Any, type[GraphcError], str]
 MISTAKES: list[Mistake] = [
     (lambda x: gr.scan(lambda c, r: c + r, 0.0, x), UsageError, "returns two things"),
@@ -162,6 +171,13 @@ MISTAKES: list[Mistake] = [
     (lambda x: gr.scan(lambda c, r: (c, None), 0.0, (x, x[1:])), ShapeError, "first axes of"),
     (lambda x: gr.scan(lambda c: (c, None), x), UsageError, "needs its length"),
     (lambda x: gr.scan(lambda c, r: (c + gr.param("W"), None), 0.0, x), UsageError, "outside"),
+    (lambda x: gr.scan(lambda c, r: (0.5, None), 0, x), DTypeError, "goes in as i64 and comes"),
+    (lambda x: gr.scan(lambda c: (c, None), 0, x), UsageError, "is called with 2 arguments"),
+    (lambda x: gr.scan(0, 0, x), UsageError, "a function of stages is wanted, not int"),
+    (lambda x: gr.scan(both, 0, x, mask=x[:, 0] > 0), UsageError, "another structure"),
+    (lambda x: gr.scan(kept, x[0], x, checkpoint=-1), UsageError, "checkpoint is -1"),
+    (lambda x: gr.scan(kept, x[0], x, checkpoint="all"), UsageError, "checkpoint is 'all'"),
+    (lambda x: gr.fori(0.5, 2, lambda i, c: c, x), UsageError, "at a whole number, not 0.5"),
 ]
 
 
@@ -190,6 +206,50 @@ def test_blocks_give_the_same_and_keep_less(reverse: bool) -> None:
         assert again == pytest.approx(value)
         np.testing.assert_allclose(less["W"], slopes["W"])
         assert blocks["forward_backward"].work < 0.4 * parts["forward_backward"].work
+
+
+def test_blocks_within_a_step_may_begin_with_what_is_around_it() -> None:
+    x, w = (Graph().input("x", (4, 3)), 0.5)
+    start = gr.sum(x)
+
+    def rows(total: Any, row: Any) -> Any:
+        end, _ = gr.scan(lambda c, v: (c * w + gr.sin(v), None), start, row, checkpoint=2)
+        return total + end, None
+
+    total, _ = gr.scan(rows, 0.0, x)
+    data = DRAWN["x"][:4]
+    value, slopes = gr.compile(total, wrt=[x], jit=False)(x=data)
+    weights = w ** np.arange(2, -1, -1)
+    assert value == pytest.approx(4 * data.sum() * w**3 + (np.sin(data) @ weights).sum())
+    np.testing.assert_allclose(slopes["x"], 4 * w**3 + np.cos(data) * weights)
+
+
+def test_the_interpreter_knows_the_sizes_around_a_step() -> None:
+    x = Graph().input("x", ("rows", 2))
+    for length in (0, 2):
+        _, ys = gr.scan(lambda c: (c, gr.broadcast_to(c, ("rows",))), x[0, 0], length=length)
+        assert evaluate([ys], {x: np.ones((3, 2))})[ys].shape == (length, 3)
+
+
+def test_the_page_of_a_loop_has_the_names_of_its_function() -> None:
+    g = Graph()
+    x, going, w = g.input("x", (4, 3)), g.input("going", (4,), "bool"), g.input("w")
+
+    def cell(h: Any, row: Any) -> Any:
+        energy = gr.sum(h * row)
+        return gr.tanh(h + row), energy
+
+    def grown(turn: Any, total: Any) -> Any:
+        return total * w
+
+    last, energies = gr.scan(cell, np.zeros(3), x, mask=going, reverse=True)
+    loss = gr.fori(0, 3, grown, gr.sum(last)) + gr.sum(energies)
+    source = gr.compile(loss, wrt=[x], jit=False, form="plain").source()
+    for text in ("def cell_step(t, row, going", "h = at_f64", "d_h = at_f64", "kept_h", "last_h"):
+        assert text in source
+    for text in ("def grown_step(", "total_", "every_energy", "cell_step(3 - turn"):
+        assert text in source
+    assert "*-" not in source
 
 
 def test_a_limit_on_what_is_kept_puts_a_long_scan_into_blocks() -> None:

@@ -60,6 +60,14 @@ def test_second_derivatives_run_along_a_scan(net: Net) -> None:
     np.testing.assert_allclose(at(product, **feeds), (ends[0] - ends[1]) / (2 * h), atol=1e-7)
 
 
+def test_derivatives_of_many_kinds_stand_in_one_program(net: Net) -> None:
+    f = net.loss(net.X)
+    slope, product = gr.grad(f, net.W), gr.hvp(f, net.W, net.t)
+    ways = [slope, product, gr.jvp(f, net.W, net.t), gr.jacobian(f, net.X)]
+    for value, way in zip(gr.compile(ways, jit=False)(**net.feeds), ways, strict=True):
+        np.testing.assert_allclose(value, at(way, **net.feeds), atol=1e-12)
+
+
 def test_a_scan_runs_for_all_examples_at_once(net: Net) -> None:
     B = net.X.graph.input("B", ("batch", 4, 3))
     each = gr.vmap(net.loss)(B)
