@@ -148,7 +148,7 @@ def pointer_to(page: Page, node: Node) -> Expr:
 def fill(page: Page, node: Node) -> Stmt:
     """Zeros all over a node's buffer."""
     count = extent(_count(page, node), page.sizes)
-    return Run(Call("fill", (Name(page.labels.ident(node)), count, _zero(node))), page.tag)
+    return Run(Call("fill", (pointer_to(page, node), count, _zero(node))), page.tag)
 
 
 def _count(page: Page, node: Node) -> Dim:
@@ -202,8 +202,7 @@ def _piece(
     value = cast(page.values.element(inner.reads[0], inner), node.dtype)
     strides = row_major([_cap(page, d) for d in node.shape])
     variable = page.values.variable(inner)
-    terms: list[tuple[Expr, int]] = []
-    const = 0
+    terms, const = begin_of(page.part.slots[node], page.sizes)
     for axis, (start, step, stride) in enumerate(zip(starts, steps, strides, strict=True)):
         begin = page.sizes.resolved(start)
         if isinstance(begin, int):

@@ -16,8 +16,8 @@ from graphc.plan.access import Access, resolve
 
 @dataclass(frozen=True)
 class Absorbed:
-    """`state += sign * factor * product`; or, without a factor, `onto + product`, which lies where
-    `onto` was.
+    """`state += sign * factor * product`, where no factor is 1; or `onto + product`, which lies
+    where `onto` was.
     """
 
     product: Node
@@ -34,20 +34,24 @@ class Absorbed:
 def absorbed(state: Node, value: Node) -> Absorbed | None:
     """The product that an update is made of, or None for an update of another form."""
     sign = {"subtract": -1, "add": 1}.get(value.op.name)
-    if sign is None or value.args[0] is not state or value.args[1].op.name != "multiply":
+    if sign is None or value.args[0] is not state:
         return None
     scaled = value.args[1]
+    if isinstance(scaled.op.spell, Product) and scaled.ndim == 2:
+        return Absorbed(scaled, None, sign) if _own(value, scaled) else None
+    if scaled.op.name != "multiply":
+        return None
     for factor, product in (scaled.args, scaled.args[::-1]):
         if isinstance(product.op.spell, Product) and not factor.shape and product.ndim == 2:
             return Absorbed(product, factor, sign) if _own(scaled, product) else None
     return None
 
 
-def _own(scaled: Node, product: Node) -> bool:
+def _own(reader: Node, product: Node) -> bool:
     """Whether the product is read here alone, and nothing on the way changes its type."""
-    readers = scaled.graph.readers
-    alone = len(readers(product)) == 1 and len(readers(scaled)) == 1
-    return alone and product.dtype == scaled.dtype and product.type.is_float
+    readers = reader.graph.readers
+    alone = len(readers(product)) == 1 and len(readers(reader)) <= 1
+    return alone and product.dtype == reader.dtype and product.type.is_float
 
 
 Readers = Mapping[Node, list[tuple[Node, bool]]]

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
+from graphc.grad import alias
 from graphc.graph import CONST, INPUT, Graph, Node
 from graphc.joint import Joint
 from graphc.ops.elementwise.arith import copy
 from graphc.ops.several import results_of
-from graphc.ops.spell import Each, Fold, Gather, Product, Region
+from graphc.ops.spell import Each, Fold, Gather, Place, Product, Region
 from graphc.plan.access import resolve
 from graphc.plan.memory import Slot, long_strides
 from graphc.plan.settle import settle
@@ -138,7 +139,7 @@ def _body(
     held: Sequence[Node], length: Dim = 1, reverse: bool = False,
 ) -> Body:  # fmt: skip
     """A step or a branch: its results are the stage's."""
-    inputs, outputs = graph.leaves(INPUT), tuple(graph.outputs.values())
+    inputs, outputs = graph.leaves(INPUT), tuple(map(_bare, graph.outputs.values()))
     count = len(begin)
     news = dict(zip(inputs, outputs[:count], strict=False))
     told = [n for x, n in news.items() if not x.shape]
@@ -167,7 +168,14 @@ def _told(
     return Body(stage, role, joint, carried, held=pairs, told=joint.outputs)
 
 
-WHERE_IT_LIES = (Each, Fold, Gather, Product)
+def _bare(node: Node) -> Node:
+    """A value without the names that gradients give it."""
+    while node.op is alias:
+        (node,) = node.args
+    return node
+
+
+WHERE_IT_LIES = (Each, Fold, Gather, Place, Product)
 """What can be computed into a row of a result; the value of anything else is copied there."""
 
 

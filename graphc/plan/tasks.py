@@ -181,9 +181,12 @@ def _is_free(found: Absorbed, store: Task, made: dict[Node, Task], states: Itera
     and the factor is there.
     """
     bases = {resolve(a).base for a in found.product.args}
-    factor = found.reads()[-1].base
-    there = factor.is_leaf or factor in made
-    return there and bases.isdisjoint(states) and store.node.args[1] not in made
+    if not bases.isdisjoint(states):
+        return False
+    if found.factor is None:
+        return True
+    factor = resolve(found.factor).base
+    return (factor.is_leaf or factor in made) and store.node.args[1] not in made
 
 
 def _only_stored(

@@ -14,7 +14,7 @@ from graphc.graph import Node
 from graphc.joint import Joint
 from graphc.ops.elementwise.arith import add
 from graphc.ops.shaping.pieces import place
-from graphc.ops.spell import Reshape, View
+from graphc.ops.spell import Region, Reshape, View
 from graphc.rules.replay import Walk, replay
 from graphc.types import Dim
 
@@ -51,23 +51,45 @@ def _apart(a: range | None, b: range | None) -> bool:
 
 def lay(joint: Joint) -> Joint:
     """The joint in which sums of pieces are pieces of one array."""
-    return replay(joint, _visit)
+    return replay(joint, _Laying().visit)
 
 
-def _visit(walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
-    if node.op is not add or not _is_gradient(node):
+class _Laying:
+    """`backward`: whether all of the graph that is walked over is of a backward sweep."""
+
+    def __init__(self) -> None:
+        self.backward = False
+
+    def visit(self, walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
+        """A sum of pieces as pieces of one array."""
+        if isinstance(node.op.spell, Region) and _gives_gradients(walk, node):
+            return self._backward(walk, node, args)
+        if node.op is not add or not (self.backward or _is_gradient(node)):
+            return None
+        if any(not _alone(walk, old) or old.type != node.type for old in node.args):
+            return None
+        left, right = (a.args[0] if a.op is alias else a for a in args)
+        if right.op is not place or left is right:
+            return None
+        if left.op is place:
+            return _laid(walk, (left, right), together=True)
+        if left.op is add and left.args[1].op is place and _alone(walk, node.args[0].args[1]):
+            pieces = _laid(walk, (left.args[1], right), together=False)
+            return None if pieces is None else walk.graph.add(add, (left.args[0], pieces))
         return None
-    if any(not _alone(walk, old) or old.type != node.type for old in node.args):
-        return None
-    left, right = (a.args[0] if a.op is alias else a for a in args)
-    if right.op is not place or left is right:
-        return None
-    if left.op is place:
-        return _laid(walk, (left, right), together=True)
-    if left.op is add and left.args[1].op is place and _alone(walk, node.args[0].args[1]):
-        pieces = _laid(walk, (left.args[1], right), together=False)
-        return None if pieces is None else walk.graph.add(add, (left.args[0], pieces))
-    return None
+
+    def _backward(self, walk: Walk, node: Node, args: tuple[Node, ...]) -> Node:
+        """The backward sweep of a loop's step, or of a branch."""
+        before, self.backward = self.backward, True
+        try:
+            return walk.copy(node, args)
+        finally:
+            self.backward = before
+
+
+def _gives_gradients(walk: Walk, node: Node) -> bool:
+    """Whether a stage that runs graphs is the backward sweep of another one."""
+    return any(stage in node.graph.gradients for stage in (node, *walk.readers[node]))
 
 
 def _is_gradient(node: Node) -> bool:
