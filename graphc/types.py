@@ -25,6 +25,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 FLOATS = ("f32", "f64")
 
+MOST_AXES = 64
+"""As many as NumPy's arrays can have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -115,10 +118,19 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """An element type and a shape; prints as `f32[batch,784]`."""
+    """An element type and a shape; prints as `f32[batch,784]`. Raises ShapeError (G103) for more
+    than 64 axes.
+    """
 
     dtype: str
     shape: tuple[Dim, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.shape) > MOST_AXES:
+            raise ShapeError(
+                f"a shape of {len(self.shape)} axes is more than the {MOST_AXES} of NumPy's arrays",
+                code="G103",
+            )
 
     def __str__(self) -> str:
         return self.dtype + (f"[{','.join(map(str, self.shape))}]" if self.shape else "")

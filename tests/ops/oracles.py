@@ -62,6 +62,7 @@ def _iota(x: Any, shape: Any, axes: Any) -> Any:
 EXTRA: dict[str, Any] = {
     "abs": np.abs,
     "reciprocal": lambda x: 1 / x,
+    "quotient": np.divide,
     "stop_gradient": lambda x: x,
     "alias": lambda x: x,
     "copy": lambda x: x,

@@ -196,6 +196,7 @@ SENTENCES: list[tuple[Callable[..., Any], type[GraphcError], str]] = [
     (lambda n: gr.sum([1.0, 2.0]), UsageError, "[G601] a stage of a graph is wanted here, not list"),
     (lambda n: gr.max(n["none"], axis=0), ShapeError, "[G106] an array of shape (0, 2) has no extreme along axes (0,)"),
     (lambda n: gr.reshape(n["m"], (4, 2)), ShapeError, "[G104] (2, 3) cannot be reshaped to (4, 2): 6 elements are not 8"),
+    (lambda n: gr.reshape(n["v"], (3, *(1,) * 64)), ShapeError, "[G103] a shape of 65 axes is more than the 64 of NumPy's arrays"),
     (lambda n: gr.reshape(n["x"], (-1, 2)), ShapeError, "[G104] (batch, 3) cannot be reshaped to (-1, 2)"),
     (lambda n: gr.reshape(n["m"], (-1, -1)), ShapeError, "[G104] only one size of a shape may be -1"),
     (lambda n: gr.transpose(n["m"], (0, 0)), ShapeError, "[G103] axes (0, 0) do not name each axis of (2, 3) once"),
@@ -219,6 +220,7 @@ SENTENCES: list[tuple[Callable[..., Any], type[GraphcError], str]] = [
     (lambda n: gr.cross_entropy(n["x"], n["t"]), ShapeError, "[G101] scores of shape (batch, 3) do not fit labels of shape (2,)"),
     (lambda n: gr.cross_entropy(n["m"], n["t"], n["v"]), ShapeError, "[G101] weights of shape (3,) do not fit labels of shape (2,)"),
     (lambda n: gr.squared_error(n["v"], n["v"][:, None]), ShapeError, "[G101] the prediction has shape (3,) but the target has shape (3, 1)"),
+    (lambda n: gr.arange(0, INF, like=n["v"]), UsageError, "[G601] a range from 0 to inf in steps of 1 has no end"),
     (lambda n: gr.squared_error(n["v"], 0, reduction="avg"), UsageError, "[G601] reduction is 'mean', 'sum' or 'none', not 'avg'"),
     (lambda n: gr.l2(), UsageError, "[G601] l2 takes one param or more"),
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphc as gr
-from graphc.errors import GraphcError
+from graphc.errors import GraphcError, UsageError
 from graphc.graph import Graph, Node
 from graphc.interpret import evaluate
 
@@ -155,6 +155,18 @@ def test_every_call_draws_anew_and_a_seed_begins_again() -> None:
     assert np.array_equal([program(), program()], [first, second])
     program.seed = -(2**70)
     assert not {*program()} & {*first, *second}
+
+
+@pytest.mark.parametrize("seed", [-1, 2**70, np.int32(3)])
+def test_any_whole_number_is_a_seed_and_nothing_else(seed: Any) -> None:
+    noise = gr.random.normal(4, graph=Graph("g"))
+    program = gr.compile(noise, seed=seed, jit=False)
+    first = program()
+    program.seed = seed
+    assert np.array_equal(program(), first)
+    for wrong in ("1", 1.5):
+        with pytest.raises(UsageError, match="a seed is a whole number, not"):
+            gr.compile(noise, seed=wrong, jit=False)
 
 
 def test_two_draws_differ_and_one_that_is_read_twice_is_one_value() -> None:

@@ -98,6 +98,14 @@ def test_an_error_input_that_raises_nothing_is_listed() -> None:
     assert list(found.silent.values()) == ["no error"] * 3
 
 
+def test_a_declared_error_input_may_be_taken_but_raise_nothing_else() -> None:
+    def call(m: Any, x: Any) -> Any:
+        raise ValueError("no")
+
+    assert outcome("neg", lambda m, x: m.negative(x)).not_errors.total() == 1
+    assert list(outcome("neg", call).silent.values()) == ["ValueError: no"]
+
+
 def test_the_goal_needs_operators_and_samples() -> None:
     some = Outcome("a", "any", samples=100, failures={"#0": "no"})
     assert report.reached([some], 1, 0.99)

@@ -58,9 +58,9 @@ class Program:
 
         def stage(tensor: Tensor) -> gr.Node:
             if id(tensor) not in stages:
-                array, name = as_array(tensor), f"s{len(self.feeds)}"
-                stages[id(tensor)] = self.graph.input(name, array.shape, array.dtype)
-                self.feeds[stages[id(tensor)]] = array
+                dtype = str(tensor.dtype).removeprefix("torch.")
+                node = self.graph.input(f"s{len(self.feeds)}", tuple(tensor.shape), dtype)
+                stages[id(tensor)], self.feeds[node] = node, as_array(tensor)
             return stages[id(tensor)]
 
         args, kwargs = translated((sample.args, sample.kwargs), stage)

@@ -177,10 +177,14 @@ def check_errors(outcome: Outcome, row: Row, way: Way) -> None:
     for sample in faults(OPERATORS[outcome.name]):
         outcome.errors += 1
         taken = accepted(row, sample, way)
-        if taken and (why := foreign(sample) or declared(outcome.name, "error", sample)):
+        said = declared(outcome.name, "error", sample) if taken == TAKEN else ""
+        if taken and (why := foreign(sample) or said):
             outcome.not_errors[why] += 1
         elif taken:
             outcome.silent[str(sample)] = taken
+
+
+TAKEN = "no error"
 
 
 def accepted(row: Row, sample: Sample, way: Way) -> str:
@@ -193,4 +197,4 @@ def accepted(row: Row, sample: Sample, way: Way) -> str:
         return ""
     except Exception as error:
         return reason(error)
-    return "no error"
+    return TAKEN

@@ -224,6 +224,7 @@ add          = each("add",          "{} + {}",  lambda a, b: a + b,          np.
 subtract     = each("subtract",     "{} - {}",  lambda a, b: a - b,          np.subtract,   lambda g, y, a, b: (g, -g), linear=True)
 multiply     = each("multiply",     "{} * {}",  lambda a, b: a * b,          np.multiply,   lambda g, y, a, b: (g * b, g * a))
 divide       = each("divide",       "{} / {}",  lambda a, b: a / b,          np.divide,     divide_vjp, infer=real)
+quotient     = each("quotient",     "{} / {}",  primitive("quotient"),       np.divide,     divide_vjp, infer=real)
 negative     = each("negative",     "-{}",      lambda x: -x,                np.negative,   lambda g, y, x: (-g,), linear=True)
 positive     = each("positive",     "+{}",      lambda x: x,                 np.positive,   lambda g, y, x: (g,), linear=True)
 reciprocal   = each("reciprocal",   "1 / {}",   lambda x: 1 / x,             lambda x: 1 / x, lambda g, y, x: (-1.0 / square(x) * g,), infer=real)

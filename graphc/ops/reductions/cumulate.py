@@ -285,13 +285,15 @@ def cummin(x: Node, axis: int | None = None) -> tuple[Node, Node]:
 @public
 def diff(x: Node, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Node:
     """x[k + 1] - x[k] along `axis`, `n` times; of bools, whether they differ (NumPy). `prepend` and
-    `append` are laid before and behind `x` first.
+    `append` are laid before and behind `x` first; no times give `x` itself.
 
     Raises UsageError for an `n` below 0, ShapeError (G103).
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise UsageError(f"n says how often differences are taken, so it is not {n!r}")
     axis = axis_of(axis, stage(x).ndim, x.shape)
+    if n == 0:
+        return x
     ends = [_end(prepend, x, axis), x, _end(append, x, axis)]
     given = [e for e in ends if e is not None]
     x = concat(given, axis) if len(given) > 1 else x

@@ -7,7 +7,7 @@ something reads it, so none is a constant of the module.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
 
 from graphc.errors import DTypeError, UsageError
@@ -169,7 +169,10 @@ def _span(first: Any, last: Any, step: Any) -> Dim:
         return last - first
     if not step:
         raise UsageError("a range goes in steps that are not 0")
-    return max(ceil((last - first) / step), 0)
+    steps = (last - first) / step
+    if not isfinite(steps):
+        raise UsageError(f"a range from {first} to {last} in steps of {step} has no end")
+    return max(ceil(steps), 0)
 
 
 def _run(counts: Node, first: Any, step: Any, dtype: str) -> Node:

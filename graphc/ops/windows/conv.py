@@ -12,7 +12,7 @@ from graphc.graph import Node, graph_of, public
 from graphc.ops.shaping.layout import squeeze
 from graphc.ops.windows.convolve import conv_, conv_transpose_
 from graphc.ops.windows.frames import batched, edges, pairs_of, per_axis
-from graphc.ops.windows.sliding import reach
+from graphc.ops.windows.sliding import padded, reach
 from graphc.types import shape_text
 
 __all__ = [
@@ -61,11 +61,15 @@ def _spread(
     y, kernel, rest, n, alone = _both(x, w, bias, rank, "a transposed convolution")
     steps, far = per_axis(stride, n, "stride"), per_axis(dilation, n, "dilation")
     pairs, more = pairs_of(padding, n), per_axis(output_padding, n, "output_padding", 0)
-    if any(m >= s for m, s in zip(more, steps, strict=True)):
-        raise UsageError(f"output_padding {more} is not smaller than the stride {steps}")
+    if any(m >= max(s, f) for m, s, f in zip(more, steps, far, strict=True)):
+        raise UsageError(
+            f"output_padding {more} is not smaller than the stride {steps} or the dilation {far}"
+        )
     (count_,) = per_axis(groups, 1, "groups")
     sizes = zip(y.shape[2:], kernel.shape[2:], steps, far, pairs, more, strict=True)
     shape = tuple((d - 1) * s + reach(k, f) + m - a - b for d, k, s, f, (a, b), m in sizes)
+    # a whole stride more has room for one more window, of zeros
+    y = padded(y, tuple((0, m // s) for m, s in zip(more, steps, strict=True)))
     found = conv_transpose_(
         y, kernel, *rest, shape=shape, stride=steps, padding=pairs, dilation=far, groups=count_
     )
@@ -129,8 +133,8 @@ def conv_transpose(
 
     `x` (batch, channels, *lengths), or without batch; `w` (channels, features / groups, *sizes);
     outputs = (length - 1) * stride - padding + dilation * (size - 1) + output_padding + 1, where
-    output_padding is smaller than the stride. Raises ShapeError, UsageError. Source: Dumoulin &
-    Visin 2016.
+    output_padding is smaller than the stride or the dilation. Raises ShapeError, UsageError.
+    Source: Dumoulin & Visin 2016.
     """
     return _spread(None, x, w, bias, stride, padding, output_padding, groups, dilation)
 

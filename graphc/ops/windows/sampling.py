@@ -6,11 +6,12 @@ image and, through the weights of the mix, to the places.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from itertools import product as every
 from math import prod
-from typing import Any
+from operator import add, mul
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,6 +57,53 @@ def _kept(at: Node, length: int, padding_mode: str, align_corners: bool) -> Node
     return at if padding_mode == "zeros" else clip(at, 0, length - 1)
 
 
+# Elements and their weights
+
+
+Kept = Callable[[Node], Node]
+"""A place along one axis -> the same, kept inside."""
+
+
+class Tap(NamedTuple):
+    """An element along one axis, for each place: its weight, and where it stands, as a float."""
+
+    weight: Node
+    at: Node
+
+
+def _linear(at: Node, kept: Kept) -> list[Tap]:
+    """The two elements around a place, by how near they are."""
+    at = kept(at)
+    low = floor(at)
+    rest = at - low
+    return [Tap(1 - rest, low), Tap(rest, low + 1)]
+
+
+def _cubic(at: Node, kept: Kept) -> list[Tap]:
+    """The four elements around a place by Keys' kernel, each kept inside by itself. Source: Keys
+    1981, "Cubic convolution interpolation for digital image processing".
+    """
+    low = floor(at)
+    rest = at - low
+    weights = _outer(rest + 1), _inner(rest), _inner(1 - rest), _outer(2 - rest)
+    return [Tap(weight, kept(low + k)) for k, weight in enumerate(weights, -1)]
+
+
+CUBIC = -0.75
+"""The slope of Keys' kernel at 1."""
+
+
+def _inner(t: Node) -> Node:
+    return ((CUBIC + 2) * t - (CUBIC + 3)) * t * t + 1
+
+
+def _outer(t: Node) -> Node:
+    return ((CUBIC * t - 5 * CUBIC) * t + 8 * CUBIC) * t - 4 * CUBIC
+
+
+TAPS = {"bilinear": _linear, "bicubic": _cubic}
+
+
 def _picked(x: Node, corner: Sequence[Node], lengths: Ints) -> Node:
     """The elements at whole places, (batch, *places, channels), 0 for those outside."""
     inside = reduce(
@@ -71,17 +119,13 @@ def _picked(x: Node, corner: Sequence[Node], lengths: Ints) -> Node:
     return where(expand_dims(inside, -1), found, 0)
 
 
-def _mixed(x: Node, places: Sequence[Node], lengths: Ints) -> Node:
-    """The mix of the elements around each place, by how near they are."""
-    low = [floor(at) for at in places]
-    rest = [at - b for at, b in zip(places, low, strict=True)]
+def _mixed(x: Node, taps: Sequence[Sequence[Tap]], lengths: Ints) -> Node:
+    """The mix of the elements around each place, by the product of their weights."""
     terms = []
-    for side in every((0, 1), repeat=len(lengths)):
-        corner = [b + s for b, s in zip(low, side, strict=True)]
-        weights = (r if s else 1 - r for r, s in zip(rest, side, strict=True))
-        weight = expand_dims(reduce(lambda a, b: a * b, weights), -1)
-        terms.append(weight * _picked(x, corner, lengths))
-    return reduce(lambda a, b: a + b, terms)
+    for corner in every(*taps):
+        weight = reduce(mul, (tap.weight for tap in corner))
+        terms.append(expand_dims(weight, -1) * _picked(x, [tap.at for tap in corner], lengths))
+    return reduce(add, terms)
 
 
 @public
@@ -93,7 +137,7 @@ def grid_sample(
     3 lengths: (batch, channels, *outputs).
 
     A place is (x, y) or (x, y, z), the last length first; -1 and 1 are the edges of the outermost
-    elements, or their middles with `align_corners`. `mode` is "bilinear" or "nearest";
+    elements, or their middles with `align_corners`. `mode` is "bilinear", "bicubic" or "nearest";
     `padding_mode` says what lies outside: "zeros", the "border"'s elements, or a "reflection".
     Raises ShapeError, UsageError. Source: Jaderberg et al. 2015, "Spatial Transformer Networks";
     PyTorch's grid_sample.
@@ -105,20 +149,23 @@ def grid_sample(
             f"a grid of shape {shape_text(grid.shape)} does not fit {shape_text(x.shape)}",
             hint="x is (batch, channels, height, width), the grid (batch, rows, columns, 2)",
         )
-    if mode not in ("bilinear", "nearest") or padding_mode not in ("zeros", "border", "reflection"):
+    if mode not in (*TAPS, "nearest") or padding_mode not in ("zeros", "border", "reflection"):
         raise UsageError(
             f"mode is {mode!r} and padding_mode {padding_mode!r}",
-            hint="modes are 'bilinear' and 'nearest', paddings 'zeros', 'border' and 'reflection'",
+            hint="modes are 'bilinear', 'bicubic' and 'nearest', "
+            "paddings 'zeros', 'border' and 'reflection'",
         )
     lengths = literal(x.shape[2:])
-    places = [
-        _kept(_place(grid[..., n - 1 - i], d, align_corners), d, padding_mode, align_corners)
-        for i, d in enumerate(lengths)
+    places = [_place(grid[..., n - 1 - i], d, align_corners) for i, d in enumerate(lengths)]
+    inside: list[Kept] = [
+        partial(_kept, length=d, padding_mode=padding_mode, align_corners=align_corners)
+        for d in lengths
     ]
+    pairs = zip(places, inside, strict=True)
     if mode == "nearest":
-        found = _picked(x, [round(at) for at in places], lengths)
+        found = _picked(x, [round(kept(at)) for at, kept in pairs], lengths)
     else:
-        found = _mixed(x, places, lengths)
+        found = _mixed(x, [TAPS[mode](at, kept) for at, kept in pairs], lengths)
     return transpose(found, (0, found.ndim - 1, *range(1, found.ndim - 1)))
 
 

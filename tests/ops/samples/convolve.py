@@ -60,8 +60,10 @@ def conv_transpose(
     kernel = by_groups(w, 0, groups).reshape(groups, -1, w.shape[1], int(np.prod(sizes)))
     g = np.einsum("ngfp,gfck->ngcpk", flat, kernel)
     g = g.reshape(x.shape[0], groups * w.shape[1], *lengths, *sizes)
-    whole = [(o - 1) * s[i] + d[i] * (sizes[i] - 1) + 1 + more[i] for i, o in enumerate(lengths)]
+    whole = [(o - 1) * s[i] + d[i] * (sizes[i] - 1) + 1 for i, o in enumerate(lengths)]
     total = overlap_add(g, (*g.shape[:2], *whole), s, d)
+    total = np.pad(total, [(0, 0), (0, 0), *((0, m) for m in more)])
+    whole = [n + m for n, m in zip(whole, more, strict=True)]
     y = total[(..., *(slice(a, b - a) for a, b in zip(p, whole, strict=True)))]
     return y if bias is None else y + bias.reshape(-1, *(1 for _ in sizes))
 
@@ -113,6 +115,7 @@ SAMPLES: dict[str, list[Sample]] = {
         one(lambda m, x, w, b: m.conv_transpose(x, w, b), batch(2, 3, 4), real(3, 2, 3), real(2)),
         one(lambda m, x, w: m.conv_transpose(x, w, None, (2, 3), (1, 0), (1, 2), 2, (2, 1)), real(1, 4, 2, 2), real(4, 1, 3, 2)),
         one(lambda m, x, w: m.conv_transpose(x, w), real(1, 2, 3, 2), real(2, 3, 1, 1)),
+        one(lambda m, x, w, b: m.conv_transpose(x, w, b, 1, 0, 2, 1, 3), real(1, 2, 3), real(2, 2, 2), real(2)),
     ],
     "conv_weights":   [one(lambda m, x, y: m.conv_weights(x, y, sizes=(2, 3), **WEIGHTS), real(1, 4, 6, 5), real(1, 4, 3, 3))],
     "unfold":         [one(lambda m, x: m.unfold(x, (2, 3), (2, 1), (1, 0), 2), real(2, 3, 5, 6))],

@@ -53,7 +53,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "running_best":     [one(lambda m, x: m.running_best(x, least=False), real(9))],
     "recurrence":       [one(lambda m, a, x: m.recurrence(a, x, reverse=False), real(2, 4), real(2, 4)), one(lambda m, a, x: m.recurrence(a, x, reverse=True), real(3), real(3)),
                          one(lambda m, a, x: m.recurrence(a, x, reverse=True), real(0), real(0))],
-    "diff":             [one(lambda m, x: m.diff(x), real(5)), one(lambda m, x: m.diff(x, 2, axis=0), batch(5, 2)), one(lambda m, x: m.diff(x), truth(5)), one(lambda m, x: m.diff(x, 0), real(3)),
+    "diff":             [one(lambda m, x: m.diff(x), real(5)), one(lambda m, x: m.diff(x, 2, axis=0), batch(5, 2)), one(lambda m, x: m.diff(x), truth(5)), one(lambda m, x: m.diff(x, 0, prepend=1.0), real(3)),
                          one(lambda m, x, a: m.diff(x, prepend=a, append=1.0), real(2, 3), real(2, 2)), one(lambda m, x: m.diff(x, 3), real(2))],
     "trapezoid":        [one(lambda m, y: m.trapezoid(y), real(5)), one(lambda m, y: m.trapezoid(y, dx=0.5, axis=0), batch(4, 2)),
                          one(lambda m, y, x: m.trapezoid(y, x, axis=1), real(2, 4, 3), real(4)), one(lambda m, y, x: m.trapezoid(y, x), real(2, 4), real(2, 4))],

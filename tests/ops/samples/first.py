@@ -27,6 +27,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "subtract":      binary("subtract"),
     "multiply":      binary("multiply") + binary("multiply", whole, whole),
     "divide":        binary("divide", real, positive) + binary("divide", whole, positive),
+    "quotient":      binary("quotient", real, positive) + binary("quotient", whole, positive),
     "negative":      unary("negative"),
     "positive":      unary("positive"),
     "reciprocal":    unary("reciprocal", positive),

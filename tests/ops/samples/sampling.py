@@ -22,12 +22,30 @@ def _mirrored(at: float, low: float, high: float) -> float:
     return at
 
 
-def _at(g: float, length: int, padding_mode: str, align_corners: bool) -> float:
-    """A place among the elements of an axis."""
-    at = (g + 1) / 2 * (length - 1) if align_corners else ((g + 1) * length - 1) / 2
+def _kept(at: float, length: int, padding_mode: str, align_corners: bool) -> float:
     if padding_mode == "reflection":
         at = _mirrored(at, 0 if align_corners else -0.5, length - (1 if align_corners else 0.5))
     return at if padding_mode == "zeros" else min(max(at, 0), length - 1)
+
+
+def _weights(g: float, length: int, mode: str, padding_mode: str, align_corners: bool) -> Any:
+    """What each element of an axis counts at a place."""
+    at = (g + 1) / 2 * (length - 1) if align_corners else ((g + 1) * length - 1) / 2
+    all_ = np.arange(length)
+    if mode != "bicubic":
+        at = _kept(at, length, padding_mode, align_corners)
+        return all_ == np.round(at) if mode == "nearest" else np.maximum(1 - np.abs(all_ - at), 0)
+    found = np.zeros(length)
+    for tap in np.arange(np.floor(at) - 1, np.floor(at) + 3):
+        found += _keys(abs(at - tap)) * (all_ == _kept(tap, length, padding_mode, align_corners))
+    return found
+
+
+def _keys(far: float) -> float:
+    """Keys' kernel with slope -0.75 as two polynomials."""
+    if far <= 1:
+        return 1.25 * far**3 - 2.25 * far**2 + 1
+    return -0.75 * far**3 + 3.75 * far**2 - 6 * far + 3
 
 
 def grid_sample(
@@ -40,10 +58,8 @@ def grid_sample(
     for place in np.ndindex(*grid.shape[:-1]):
         seen = x[place[0]]
         for i, length in enumerate(lengths):
-            at = _at(float(grid[place][-1 - i]), length, padding_mode, align_corners)
-            far = np.abs(np.arange(length) - at)
-            weights = (
-                np.arange(length) == np.round(at) if mode == "nearest" else np.maximum(1 - far, 0)
+            weights = _weights(
+                float(grid[place][-1 - i]), length, mode, padding_mode, align_corners
             )
             seen = np.tensordot(seen, weights.astype(x.dtype), (1, 0))
         found[place] = seen
@@ -67,6 +83,7 @@ SAMPLES: dict[str, list[Sample]] = {
         one(lambda m, x, g: m.grid_sample(x, g, "bilinear", "border", True), real(1, 2, 3, 4), places(1, 2, 3, 2)),
         one(lambda m, x, g: m.grid_sample(x, g, "nearest", "reflection"), real(1, 1, 3, 4), places(1, 2, 2, 2)),
         one(lambda m, x, g: m.grid_sample(x, g), real(1, 1, 2, 3, 2), places(1, 1, 2, 2, 3)),
+        one(lambda m, x, g: m.grid_sample(x, g, "bicubic", "reflection"), real(1, 1, 3, 4), places(1, 1, 3, 2)),
     ],
     "affine_grid": [
         one(lambda m, t: m.affine_grid(t, (2, 3, 3, 4)), real(2, 2, 3)),

@@ -38,11 +38,6 @@ def swapped(m: Functions, x: Any, first: int, second: int) -> Any:
     return m.swapaxes(x, first, second) if x.ndim else x
 
 
-def turned(m: Functions, x: Any) -> Any:
-    """A matrix transposed, a vector as it is."""
-    return m.matrix_transpose(x) if x.ndim == 2 else x
-
-
 def rolled(m: Functions, x: Any, shifts: Any, dims: Any = None) -> Any:
     """Elements moved round."""
     given = tuple(dims) if isinstance(dims, (list, tuple)) else dims
@@ -108,7 +103,7 @@ def lead(dim: int, item: Any) -> Any:
 
 def narrow(m: Functions, x: Any, dim: int, start: Any, length: int) -> Any:
     """A run along an axis."""
-    start = m.literal(start)
+    start = start if getattr(start, "ndim", 0) else m.literal(start)
     first = start + x.shape[dim] if x.ndim and start < 0 else start
     return x[lead(dim, slice(first, first + length))]
 
@@ -274,9 +269,9 @@ ROWS: Rows = {
     "transpose": swapped,
     "transpose_copy": swapped,
     "T": lambda m, x: m.transpose(x),
-    "H": turned,
-    "t": turned,
-    "t_copy": turned,
+    "H": same("transpose"),
+    "t": same("transpose"),
+    "t_copy": same("transpose"),
     "mT": lambda m, x: m.matrix_transpose(x),
     "mH": lambda m, x: m.matrix_transpose(x) if x.ndim else x,
     "permute": lambda m, x, dims: m.permute_dims(x, dims),
