@@ -3,10 +3,10 @@
     d hares / dt  = (birth - eaten * lynxes) * hares
     d lynxes / dt = (gained * hares - death) * lynxes
 
-A `scan` over the years, in each a `fori` of Runge-Kutta steps; the gradient goes back through all of
-them. What comes out is what was published: B. Carpenter, "Predator-prey population dynamics: the
-Lotka-Volterra model in Stan" (2018), 0.55, 0.028, 0.024, 0.80, beginning at 34 and 5.9; the pelts, in
-thousands, are there too (P. Howard, "Modeling basics", 2009).
+A `scan` over the years, in each a `fori` of Runge-Kutta steps; the gradient goes back through all
+of them. What comes out is what was published: B. Carpenter, "Predator-prey population dynamics: the
+Lotka-Volterra model in Stan" (2018), finds the rates 0.55, 0.028, 0.024 and 0.80, beginning at 34
+and 5.9. The pelts, in thousands, are those given there (P. Howard, "Modeling basics", 2009).
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 and can be left out.
 
 model -> take -> roll -> group -> stabilise -> differentiate -> update -> simplify -> expand ->
-share -> lay -> narrow -> keep -> settle
+exact -> share -> lay -> narrow -> keep -> settle
       -> plan -> emit -> load -> Program
 
 What the cache knows of a program is loaded, and the passes run when somebody asks for what they
@@ -51,6 +51,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
     from graphc.plan.keep import keep
     from graphc.plan.settle import settle
     from graphc.rules.blocks import in_blocks
+    from graphc.rules.exact import exact
     from graphc.rules.lay import lay
     from graphc.rules.narrow import narrow
     from graphc.rules.passes import expand, group, share, simplify, stabilise, take
@@ -70,6 +71,7 @@ def passes(order: Order) -> list[tuple[str, Pass]]:
         ("simplify", simplify),
         ("write_down", write_down),
         ("expand", lambda joint: expand(joint, order.training)),
+        ("exact", exact),
         ("share", share),
         ("lay", lay),
         ("narrow", narrow),
@@ -108,7 +110,7 @@ def transform(joint: Joint, order: Order) -> Compiled:
 
 def compile(
     outputs: Graph | Node | str | Sequence[Node | str],
-    wrt: Iterable[Node | str] | None = None,
+    wrt: Iterable[Node | str] | Node | str | None = None,
     *,
     graph: Graph | None = None,
     seed: int | None = 0,
@@ -123,8 +125,8 @@ def compile(
     keep: str | int = "all",
     training: bool = False,
 ) -> Program:
-    """A program that computes stages of a graph, with `wrt` also the gradients of the first (a
-    scalar).
+    """A program that computes stages of a graph, with `wrt`, one stage or several, also the
+    gradients of the first (a scalar).
 
     One stage in, one value out; a list in, a list out; of a Graph its outputs. `seed` draws the
     params' initial values, and what gr.random draws, unless `state` brings them. How it is
@@ -133,11 +135,10 @@ def compile(
     """
     if isinstance(outputs, Graph):
         graph, outputs = outputs, results_of(outputs)
-    single = isinstance(outputs, (Node, str))
-    wanted: list[Node | str] = [outputs] if isinstance(outputs, (Node, str)) else list(outputs)
+    single, wanted = isinstance(outputs, (Node, str)), told(outputs, "outputs")
     graph = graph or graph_of(wanted)
     nodes = [graph.node(n) for n in wanted]
-    targets = [graph.node(n) for n in (wrt or ())]
+    targets = list(dict.fromkeys(graph.node(n) for n in told(() if wrt is None else wrt, "wrt")))
     order = Order(
         disconnected=disconnected,
         without=left_out(without),
@@ -152,6 +153,15 @@ def compile(
     joint = Joint(graph, tuple(nodes), tuple(targets))
     shape = Shape(_names(nodes, "output"), _names(targets, "input"), single)
     return prepared(joint, order, shape, state, seed)
+
+
+def told(stages: Any, what: str) -> list[Node | str]:
+    """Stages or their names, given in a sequence or one alone; raises UsageError for no such."""
+    if isinstance(stages, (Node, str)):
+        return [stages]
+    if not isinstance(stages, Iterable):
+        raise UsageError(f"{what} are stages or their names, not {type(stages).__name__}")
+    return list(stages)
 
 
 def results_of(graph: Graph) -> Node | list[Node]:

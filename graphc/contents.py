@@ -32,7 +32,9 @@ def _rows(graph: Graph) -> Iterator[Any]:
     yield from map(_row, graph.nodes)
     yield [(n.index, tuple(m.index for m in into)) for n, into in graph.gradients.items()]
     yield [(n.index, whole.index) for n, whole in graph.part_of.items()]
-    yield [(n.index, text) for told in (graph.texts, graph.hints) for n, text in told.items()]
+    yield [(n.index, new.index) for n, new in graph.updates.items()]
+    for told in (graph.texts, graph.hints):
+        yield sorted((n.index, text) for n, text in told.items())
 
 
 def _row(node: Node) -> Any:
@@ -79,7 +81,7 @@ def _text(value: Any) -> Any:
 
 @_content.register(Init)
 def _init(value: Init) -> Any:
-    return "init"
+    return "init", value.kind if value.kind in ("seed", "calls") else ""
 
 
 @_content.register(Graph)

@@ -285,9 +285,10 @@ class Sweep:
 
     def answer(self, w: Node, disconnected: str) -> Node:
         """The gradient of one of `wrt`, zeros or GraphError where nothing flows back."""
+        zeros = zeros_will_do(disconnected)
         if w in self.found:
             return self.found[w]
-        if disconnected == "zero":
+        if zeros:
             return zeros_like(w)
         raise self._blocked(w)
 
@@ -302,6 +303,13 @@ class Sweep:
             subject=w.label, code="G506",
             hint="leave it out of wrt, or allow it with disconnected='zero'",
         )  # fmt: skip
+
+
+def zeros_will_do(disconnected: str) -> bool:
+    """Whether what nothing flows to gets zeros; raises UsageError for another word."""
+    if disconnected not in ("error", "zero"):
+        raise UsageError(f"disconnected is {disconnected!r}", hint="there are 'error' and 'zero'")
+    return disconnected == "zero"
 
 
 def _between(order: Iterable[Node], wrt: Sequence[Node]) -> set[Node]:

@@ -132,9 +132,10 @@ class Graph:
             v.dtype if isinstance(v, Node) else dtype_name(v.dtype) for v in values if not _weak(v)
         ]
         dtype = promote(*strong) if strong else self.dtype
-        return tuple(v if isinstance(v, Node) else self._literal(v, dtype) for v in values)
+        return tuple(v if isinstance(v, Node) else self.literal(v, dtype) for v in values)
 
-    def _literal(self, value: Any, dtype: str) -> Node:
+    def literal(self, value: Any, dtype: str) -> Node:
+        """A number as a constant; Python's as beside values of this element type."""
         if not _weak(value):
             return self.constant(value)
         if isinstance(value, bool):

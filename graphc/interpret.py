@@ -8,14 +8,18 @@ NaN.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import FeedError, GraphcError, ShapeError
-from graphc.graph import CONST, Node
+from graphc.graph import CONST, EMPTY, Node
 from graphc.ops.spell import Each
 from graphc.types import DTYPES, Size, bind, bind_shape, shape_text
+
+AROUND: ContextVar[Mapping[str, int]] = ContextVar("graphc sizes", default=EMPTY)
+"""The named sizes of the graph whose stage is being computed: those of the graphs it runs, too."""
 
 
 def evaluate(
@@ -29,11 +33,15 @@ def evaluate(
     """
     roots = list(roots)
     values: dict[Node, Any] = {n: np.asarray(v, dtype=n.type.numpy) for n, v in feeds.items()}
-    sizes = bound_sizes(values) if sizes is None else sizes
-    with np.errstate(all="ignore"):
-        for node in roots[0].graph.order(*roots) if roots else ():
-            if node not in values:
-                values[node] = _value(node, values, sizes)
+    sizes = {**AROUND.get(), **bound_sizes(values)} if sizes is None else sizes
+    token = AROUND.set(sizes)
+    try:
+        with np.errstate(all="ignore"):
+            for node in roots[0].graph.order(*roots) if roots else ():
+                if node not in values:
+                    values[node] = _value(node, values, sizes)
+    finally:
+        AROUND.reset(token)
     return values
 
 

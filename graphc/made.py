@@ -6,7 +6,7 @@ Imported where something is compiled or looked at: what the cache knows runs wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -94,24 +94,32 @@ def wishes(joint: Joint, shape: Shape) -> tuple[Wish, ...]:
 # The face
 
 
-def face(done: Compiled, declared: Mapping[str, Node], shape: Shape) -> Face:
-    """What is known of a program before its sizes are; `declared` are the user's inputs."""
+COUNTED = frozenset(("seed", "calls"))
+"""Kinds of initial values that say what a program does, not only what it begins with."""
+
+
+def face(done: Compiled, declared: Mapping[str, Node], shape: Shape, own: Container[str]) -> Face:
+    """What is known of a program before its sizes are; `declared` are the user's inputs, `own` the
+    names of the user's params and states, whose initial values are no part of it.
+    """
     joint = done.joint
     wanted = wishes(joint, shape)
     results = [n.type for w in wanted for _, n in w.results]
     leaves = [*joint.graph.leaves(PARAM), *joint.graph.leaves(STATE)]
+    states = leaves_of(done.after["update"].graph)
     return Face(
         wanted[0].name,
         tuple(_read(joint, declared)),
         tuple(_needs(joint)),
         running(joint.graph, [*results, *(n.type for n in leaves)]),
-        leaves_of(done.after["update"].graph),
+        {n: leaf for n, leaf in states.items() if n not in own or leaf[1].kind in COUNTED},
     )
 
 
 def _read(joint: Joint, declared: Mapping[str, Node]) -> list[str]:
     """The inputs whose values are needed, and those that only tell a size that is needed."""
-    order = joint.graph.order(*joint.roots)
+    checks = [n for n in joint.graph.nodes if n.op.effect == "assert"]
+    order = joint.graph.order(*joint.roots, *checks)
     read = {n.name for n in order if n.op is INPUT}
     sizes = {
         name

@@ -121,7 +121,7 @@ class Recipe:
     def _faced(self) -> Face:
         from graphc.made import face
 
-        found = face(self.done, self.declared, self.shape)
+        found = face(self.done, self.declared, self.shape, leaves_of(self.joint.graph))
         if self.key:
             remember(self.title, "face", self.key, found.to_json())
         return found

@@ -78,9 +78,14 @@ def trace(joint: Joint, feeds: Mapping[str, np.ndarray]) -> Trace:
     fed = {n: feeds[n.name or ""] for n in leaves}
     values = evaluate(joint.roots, fed)
     totals = _totals(graph, values)
-    stages = [n for n in graph.order(*joint.outputs) if n.op is not CONST and n.backward_of is None]
+    stages = [n for n in graph.order(*joint.outputs) if _has_row(n)]
     ordered = sorted(stages, key=lambda n: (not n.is_leaf, n.index))
     return Trace([_wire(n, values, totals) for n in ordered if n in values])
+
+
+def _has_row(node: Node) -> bool:
+    """Whether it is a stage of the forward sweep with a value; several results are stages too."""
+    return node.op is not CONST and node.backward_of is None and len(node.types) == 1
 
 
 def _totals(graph: Graph, values: Mapping[Node, Any]) -> dict[Node, Any]:
@@ -121,9 +126,9 @@ def _local(node: Node, values: Mapping[Node, Any]) -> tuple[Any, ...]:
 
 def _elementwise(node: Node) -> bool:
     """Whether each element of the result hangs on one element of each argument alone."""
-    one = all(a.shape in (node.shape, ()) for a in node.args)
+    scalars = isinstance(node.op.spell, Expand) and not node.shape
     return isinstance(node.op.spell, Each) or (
-        isinstance(node.op.spell, Expand) and one and not node.shape
+        scalars and all(len(a.types) == 1 and not a.shape for a in node.args)
     )
 
 

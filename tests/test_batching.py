@@ -173,6 +173,10 @@ def test_axes_that_make_no_sense_are_told(X: Node) -> None:
         gr.vmap(lambda x: x, in_axes=(0, 0))(X)
     with pytest.raises(ShapeError, match="axis 2 is out of range"):
         gr.vmap(lambda x: x, in_axes=2)(X)
+    with pytest.raises(ShapeError, match="axis 2 is out of range"):
+        gr.vmap(lambda x: x, out_axes=2)(X)
+    with pytest.raises(UsageError, match="vmap takes a function of stages, not int"):
+        gr.vmap(3)(X)
     with pytest.raises(UsageError, match="vmap takes a function of stages, and 'g' is a graph"):
         gr.vmap(X.graph)
 

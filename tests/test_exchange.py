@@ -30,6 +30,8 @@ def facts(graph):
         "title": (graph.title, graph.dtype),
         "names": {name: at[n] for name, n in graph.names.items()},
         "outputs": [(name, at[n]) for name, n in graph.outputs.items()],
+        "updates": {at[n]: at[new] for n, new in graph.updates.items()},
+        "hints": {at[n]: hint for n, hint in graph.hints.items()},
         "gradients": {at[n]: tuple(at[i] for i in into) for n, into in graph.gradients.items()},
         "nodes": [node_facts(node, at) for node in graph.nodes],
     }
@@ -74,7 +76,8 @@ def net():
         h = gr.relu(x @ w1 + g.param("b", 4, init=[0.5, -0.0, 1e-30, 3.0])).named("h")
     w2 = g.param("W2", (4, 10), init=init.normal(0.1))
     loss = gr.cross_entropy(h @ w2, t).named("loss").named("J")
-    g.state("steps", (), "int64")
+    steps = g.state("steps", (), "int64")
+    g.updates[steps] = (steps + 1).hinted("later")
     g.outputs["loss"] = loss
     backward(loss, [w1, w2])
     return g
@@ -112,6 +115,14 @@ def test_any_text_is_a_name_that_survives_a_file(names):
             x = (x * x).named(name)
     for door in DOORS:
         assert facts(from_networkx(door(g.to_networkx()))) == facts(g)
+
+
+@pytest.mark.parametrize("word", ["updates", "gradients"])
+def test_what_are_no_pairs_is_told(word):
+    plain = net().to_networkx()
+    plain.graph[word] = "('loss', 'h', 'X')"
+    with pytest.raises(GraphError, match=rf"\[G517\] its {word} are not pairs of stages"):
+        from_networkx(plain)
 
 
 def test_what_is_exported_is_strings_only():

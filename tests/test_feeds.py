@@ -74,3 +74,13 @@ def test_inputs_that_are_not_read_may_be_fed():
     g = gr.Graph("g")
     x, _ = g.input("x"), g.input("unused")
     assert gr.compile(x * 2, jit=False)(x=2, unused=1) == 4
+
+
+def test_an_index_out_of_range_is_told_by_its_place_along_every_axis():
+    g = gr.Graph()
+    table, ids = g.input("table", (5, 2)), g.input("ids", ("batch", 4), "int64")
+    program = gr.compile(gr.embedding(ids, table), jit=False)
+    rows = np.zeros((3, 4), "int64")
+    rows[2, 1] = 7
+    with pytest.raises(IndexError, match=r"ids\[2, 1\] = 7, but there are indices from 0 to 4"):
+        program(table=np.ones((5, 2)), ids=rows)

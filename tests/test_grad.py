@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import graphc.ops as gr
-from graphc.errors import DTypeError, GraphError, ShapeError
+from graphc.compile import compile
+from graphc.errors import DTypeError, GraphError, ShapeError, UsageError
 from graphc.grad import grad
 from graphc.graph import Graph, Node
 from graphc.interpret import evaluate
@@ -60,6 +61,15 @@ def test_wrt_may_be_a_name_an_input_or_an_inner_stage(x: Node) -> None:
     d_x, d_y = grad(y**2, ["x", y])
     assert at(d_y, x=0.5) == pytest.approx(2 * math.exp(0.5))
     assert at(d_x, x=0.5) == pytest.approx(2 * math.exp(1.0))
+
+
+def test_a_program_takes_one_wrt_alone_or_any_number_of_them() -> None:
+    x = Graph().input("x")
+    for wrt in (x, "x", [x, "x"]):
+        assert compile(x * x, wrt=wrt, jit=False)(x=3.0) == (9, {"x": 6})
+    for outputs, wrt in ((None, ()), (x, 5)):
+        with pytest.raises(UsageError, match="are stages or their names, not"):
+            compile(outputs, wrt=wrt, jit=False)
 
 
 def test_an_inner_wrt_needs_no_gradient_below_it(x: Node) -> None:
@@ -317,6 +327,8 @@ def test_zeros_may_be_asked_for() -> None:
     g = Graph()
     x, b = g.input("x"), g.param("b", (2,))
     assert at(grad(x * x, b, disconnected="zero")) == [0, 0]
+    with pytest.raises(UsageError, match="disconnected is 'zeros'"):
+        grad(x * x, x, disconnected="zeros")
 
 
 def test_another_graphs_stage_is_told() -> None:

@@ -36,6 +36,25 @@ def test_trace_has_value_gradient_and_local_gradients_of_every_stage():
     assert "q = x + y" in str(trace)
 
 
+def test_trace_has_a_row_for_each_result_of_a_loop():
+    x = gr.Graph("rows").input("x", (3,))
+    last, every = gr.scan(lambda c, r: (c * r, c), 1.0, x)
+    loss = (last + gr.sum(every)).named("loss")
+    trace = gr.compile(loss, wrt=[x], jit=False).trace(x=[2.0, 3.0, 4.0])
+    values = [w.value for w in trace.wires if w.text.startswith("scan")]
+    assert values[0] == 24
+    np.testing.assert_array_equal(values[1], [1, 2, 6])
+
+
+def test_a_plan_counts_the_steps_of_a_loop():
+    g = gr.Graph()
+    x, W = g.input("x", (5, 2, 4)), g.param("W", (4, 4))
+    last, _ = gr.scan(lambda h, row: (gr.tanh(row + h @ W), None), np.zeros((2, 4)), x)
+    plan = str(gr.compile(last, jit=False, form="plain").plan)
+    assert f"operations: forward {5 * (2 * 2 * 4 * 4 + 2 * 2 * 4)}" in plan
+    assert "2 x 4 x 4  loops, 5 times" in plan
+
+
 def test_trace_forms_no_jacobian(program):
     trace = program.trace(x=np.ones((5, 80), "float32"))
     assert trace["h"].value.shape == (5, 60)

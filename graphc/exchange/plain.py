@@ -16,7 +16,16 @@ import numpy as np
 
 from graphc.errors import GraphcError, GraphError
 from graphc.exchange.handbuilt import applied, arguments, is_leaf, limits, meant, taken_by
-from graphc.exchange.said import OWN, Stage, default_dtype, ordered, several, stages, value
+from graphc.exchange.said import (
+    OWN,
+    Stage,
+    default_dtype,
+    ordered,
+    pairs,
+    several,
+    stages,
+    value,
+)
 from graphc.graph import CONST, INPUT, LEAVES, OPS, Graph, Node
 from graphc.literal import write, write_array, write_types
 from graphc.place import caller
@@ -38,6 +47,9 @@ def to_networkx(graph: Graph) -> nx.DiGraph:
     found.graph["outputs"] = write(tuple((name, keys[n]) for name, n in graph.outputs.items()))
     belongs = ((keys[n], tuple(keys[i] for i in into)) for n, into in graph.gradients.items())
     found.graph["gradients"] = write(tuple(belongs))
+    if graph.updates:
+        news = ((keys[state], keys[new]) for state, new in graph.updates.items())
+        found.graph["updates"] = write(tuple(news))
     for node in graph.nodes:
         found.add_node(keys[node], **_out(node, keys))
     for arg, user, data in graph.nx.edges(data=True):
@@ -73,6 +85,8 @@ def _out(node: Node, keys: Mapping[Node, str]) -> dict[str, str]:
         found["scope"] = write(node.scope)
     if node.backward_of is not None:
         found["backward_of"] = write(keys[node.backward_of])
+    if node in node.graph.hints:
+        found["hint"] = write(node.graph.hints[node])
     attrs = [name for name in node.attrs if not (node.is_leaf and name == "type")]
     return found | {f".{name}" if name in OWN else name: _text(node, name) for name in attrs}
 
@@ -168,6 +182,8 @@ class Reader:
             found = write_types(node.types)
             raise GraphError(f"it is said to be {stage.says['type']}, but it is {found}")
         self.graph.name(**{name: node for name in stage.names})
+        if "hint" in stage.says:
+            node.hinted(str(value(stage.says["hint"])))
 
     # To the letter
 
@@ -224,7 +240,7 @@ class Reader:
     # Last
 
     def finish(self) -> None:
-        """Numbers that nothing reads, outputs, and which gradient belongs to what."""
+        """Numbers that nothing reads, outputs, new values, and which gradient belongs to what."""
         for key in self.numbers:
             if key not in self.built:
                 self._lifted([key])
@@ -232,8 +248,10 @@ class Reader:
         for item in several(said.get("outputs", ())):
             name, key = item if isinstance(item, tuple) else (item, item)
             self.graph.outputs[name] = self._at(key)
-        for key, into in several(said.get("gradients", ())):
-            for other in into:
+        for state, new in pairs(said, "updates"):
+            self.graph.updates[self._at(state)] = self._at(new)
+        for key, into in pairs(said, "gradients"):
+            for other in several(into):
                 self.graph.belongs(self._at(key), self._at(other))
 
 
@@ -244,7 +262,7 @@ def _read(held: Any) -> Any:
     try:
         found = json.loads(held.removeprefix(REGION))
         return from_networkx(nx.node_link_graph(found, edges="edges"))
-    except (ValueError, KeyError, TypeError, nx.NetworkXError):
+    except (ValueError, KeyError, TypeError, AttributeError, nx.NetworkXError):
         raise GraphError("the graph that it runs cannot be read", code="G518") from None
 
 

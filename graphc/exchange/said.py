@@ -6,7 +6,7 @@ written by a person.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
@@ -23,7 +23,7 @@ from graphc.literal import as_type, read, read_array, write_types
 from graphc.place import Place
 from graphc.types import Type
 
-OWN = frozenset(("id", "op", "type", "order", "names", "where", "scope", "backward_of"))
+OWN = frozenset(("id", "op", "type", "order", "names", "where", "scope", "backward_of", "hint"))
 """What a node says beside its operation's attributes; an exported one that clashes gets a dot."""
 
 DRAWING = frozenset(("label", "color", "pos", "layer", "subset"))
@@ -126,6 +126,14 @@ def several(said: Any) -> tuple[Any, ...]:
     """Names as a tuple, given that or a lone name."""
     found = value(said)
     return found if isinstance(found, tuple) else (str(found),)
+
+
+def pairs(said: Mapping[str, Any], what: str) -> Iterator[tuple[Any, Any]]:
+    """The pairs of keys that a graph says under a word; raises GraphError for anything else."""
+    for item in several(said.get(what, ())):
+        if not isinstance(item, tuple) or len(item) != 2:
+            raise GraphError(f"its {what} are not pairs of stages", code="G517")
+        yield item
 
 
 def is_exact(says: Mapping[str, Any]) -> bool:

@@ -58,6 +58,8 @@ class Backward:
     def _slopes(self) -> dict[Node, Any]:
         """The gradient of each input in the draft, None where there is none."""
         copied([*self.inputs, *self.outputs], self.draft, self.to)
+        several = [n for n in self.to.values() if len(n.types) > 1]
+        self.forward = {*self.to.values(), *(r for n in several for r in taken_apart(n))}
         wrt = [n for n in self.inputs if n.type.is_float]
         ends = [self.outputs[k] for k in self.seeds]
         found = pulled_back(ends, wrt, list(self.seeds.values()), self.to, self.draft)
@@ -75,11 +77,11 @@ class Backward:
         later = self.draft.order(*self._wanted())
         stack = [a for n in later if n.backward_of is not None for a in n.args]
         stack += [g for g in self._wanted() if g.backward_of is None]
-        forward, found, seen = set(self.to.values()), set(), set()
+        found, seen = set(), set()
         there = {self.to[n] for n in self.inputs[self.carries :]}
         while stack:
             node = stack.pop()
-            if node in seen or node not in forward or node in there or node.op.name == "const":
+            if node in seen or node not in self.forward or node in there or node.op.name == "const":
                 continue
             seen.add(node)
             if _is_cheap(node) or (self.again and node.op is not INPUT):
@@ -162,18 +164,21 @@ class Backward:
         known: dict[Node, Node] = {}
         copied([*self.inputs, *self.outputs], wide, known)
         wide.outputs = {name: known[n] for name, n in self.body.outputs.items()}
-        origin = {new: old for old, new in self.to.items()}
-        rows = {n: k for k, n in enumerate(self.outputs) if k >= self.carries}
-        for node in (origin[n] for n in self.tape):
+        own = {new: known[old] for old, new in self.to.items()}
+        for n in self.tape:
+            if n not in own:  # one of several results, which the body itself does not read
+                own[n] = taken_apart(own[n.args[0]])[n.attrs["index"]]
+        rows = {known[n]: k for k, n in enumerate(self.outputs) if k >= self.carries}
+        for node in (own[n] for n in self.tape):
             if node not in rows:  # no result of the scan itself
                 rows[node] = len(wide.outputs)
-                wide.outputs[f"tape{rows[node]}"] = known[node]
+                wide.outputs[f"tape{rows[node]}"] = node
         attrs = dict(
             body=wide, carries=self.carries, rows=len(self.rows), length=self.length,
             reverse=self.reverse, key=self.key, again=self.again,
         )  # fmt: skip
         results = taken_apart(self.args[0].graph.add(self.op, self.args, attrs))
-        pairs = ((results[rows[origin[n]]], n) for n in self.tape)
+        pairs = ((results[rows[own[n]]], n) for n in self.tape)
         return tuple(r.hinted(f"kept_{called(n, n.op.name)}") for r, n in pairs)
 
 

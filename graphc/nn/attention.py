@@ -15,7 +15,7 @@ from graphc.errors import ShapeError, UsageError
 from graphc.graph import Node, graph_of
 from graphc.nn.dense import Activation, dense
 from graphc.nn.norm import layer_norm
-from graphc.nn.scope import adding, layer, width
+from graphc.nn.scope import adding, check_number, floats, layer, width
 from graphc.ops.axes import stage
 from graphc.random.dropout import dropout as dropped
 from graphc.types import shape_text
@@ -87,7 +87,9 @@ def multi_head_attention(
     bqkv, bq, bkv, bo, zeros. Raises ShapeError where heads do not divide the width, UsageError.
     Source: Vaswani et al. 2017; Ainslie et al. 2023 for groups.
     """
-    shared, columns = heads if kv_heads is None else kv_heads, width(x)
+    shared, columns = heads if kv_heads is None else kv_heads, width(floats(x))
+    check_number("heads", heads)
+    check_number("kv_heads", shared)
     if columns % heads or heads % shared:
         raise ShapeError(
             f"{heads} heads, of {shared} with keys of their own, do not divide a width of {columns}"

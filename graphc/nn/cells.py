@@ -16,7 +16,7 @@ import numpy as np
 from graphc import init as inits
 from graphc.errors import UsageError
 from graphc.graph import Graph, Node, graph_of
-from graphc.nn.scope import adding, layer, split, width
+from graphc.nn.scope import activated, adding, layer, split, width
 from graphc.ops import sigmoid, tanh, zeros
 
 State = dict[str, Node]
@@ -49,7 +49,7 @@ Step = Callable[[Node, State, Weights], State]
 def _rnn(activation: Callable[[Node], Node]) -> Step:
     def rnn_step(given: Node, last: State, w: Weights) -> State:
         """h = activation(x Wx + b + h Wh)."""
-        return {"h": activation(given + last["h"] @ w.Wh)}
+        return {"h": activated(given + last["h"] @ w.Wh, activation)}
 
     return rnn_step
 
@@ -59,8 +59,13 @@ def _lstm(given: Node, last: State, w: Weights) -> State:
     + b + h Wh.
     """
     i, f, g, o = split(given + last["h"] @ w.Wh, 4)
-    c = sigmoid(f) * last["c"] + sigmoid(i) * tanh(g)
-    return {"h": sigmoid(o) * tanh(c), "c": c}
+    i, f, o = (
+        sigmoid(gate).hinted(f"{word}_gate")
+        for gate, word in ((i, "input"), (f, "forget"), (o, "output"))
+    )
+    g = tanh(g).hinted("candidate")
+    c = (f * last["c"] + i * g).hinted("c")
+    return {"h": o * tanh(c).hinted("tanh_c"), "c": c}
 
 
 def _gru(given: Node, last: State, w: Weights) -> State:
@@ -70,8 +75,9 @@ def _gru(given: Node, last: State, w: Weights) -> State:
     from_r, from_z, from_n = split(given, 3)
     last_r, last_z, last_n = split(last["h"] @ w.Wh, 3)
     last_n = last_n if w.bn is None else last_n + w.bn
-    r, z = sigmoid(from_r + last_r), sigmoid(from_z + last_z)
-    n = tanh(from_n + r * last_n)
+    r = sigmoid(from_r + last_r).hinted("reset_gate")
+    z = sigmoid(from_z + last_z).hinted("update_gate")
+    n = tanh(from_n + r * last_n).hinted("candidate")
     return {"h": n + z * (last["h"] - n)}
 
 

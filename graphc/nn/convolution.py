@@ -12,8 +12,7 @@ from graphc import init as inits
 from graphc import ops
 from graphc.graph import Node, graph_of
 from graphc.nn.dense import Activation
-from graphc.nn.scope import adding, layer, width
-from graphc.ops.axes import stage
+from graphc.nn.scope import activated, adding, check_number, floats, layer, width
 from graphc.ops.windows.frames import per_axis
 
 CONVOLUTIONS = {1: ops.conv1d, 2: ops.conv2d, 3: ops.conv3d}
@@ -23,14 +22,15 @@ def _convolved(
     x: Node, features: int, size: Any, activation: Activation | None, bias: bool, groups: int,
     init: Any, name: str | None, rank: int, **settings: Any,
 ) -> Node:  # fmt: skip
-    graph, channels = graph_of(stage(x)), width(x, -1 - rank, "number of channels")
+    check_number("groups", groups)
+    graph, channels = graph_of(floats(x)), width(x, -1 - rank, "number of channels")
     shape = (features, channels // groups, *per_axis(size, rank, "size"))
     drawn = init or inits.normal(math.sqrt(2 / max(1, math.prod(shape[1:]))))
     with layer(graph, name, f"conv{rank}d") as called:
         W = graph.param("W", shape, x.dtype, init=drawn)
         b = graph.param("b", (features,), x.dtype) if bias else None
     y = CONVOLUTIONS[rank](x, W, b, groups=groups, **settings)
-    return (y if activation is None else activation(y)).hinted(called)
+    return activated(y, activation).hinted(called)
 
 
 @adding

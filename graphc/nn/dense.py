@@ -8,7 +8,7 @@ from typing import Any
 from graphc import init as inits
 from graphc import ops
 from graphc.graph import Node, graph_of
-from graphc.nn.scope import adding, layer, width
+from graphc.nn.scope import activated, adding, floats, layer, width
 from graphc.ops.axes import stage
 
 Activation = Callable[[Node], Node]
@@ -29,12 +29,12 @@ def dense(
     Params: W (width, units), drawn by `init`, glorot_uniform unless told; b (units,), zeros. Raises
     ShapeError where the width has a name.
     """
-    graph, features = graph_of(stage(x)), width(x)
+    graph, features = graph_of(floats(x)), width(x)
     with layer(graph, name, "dense") as called:
         W = graph.param("W", (features, units), x.dtype, init=init or inits.glorot_uniform())
         y = x @ W
         y = y + graph.param("b", (units,), x.dtype) if bias else y
-    return (y if activation is None else activation(y)).hinted(called)
+    return activated(y, activation).hinted(called)
 
 
 @adding

@@ -10,7 +10,7 @@ from typing import Any
 from graphc import init as inits
 from graphc import ops
 from graphc.graph import Graph, Node, graph_of
-from graphc.nn.scope import adding, layer, width
+from graphc.nn.scope import adding, floats, layer, width
 from graphc.ops.axes import axes_of, stage
 from graphc.ops.reductions.reduce import count
 
@@ -37,7 +37,7 @@ def layer_norm(
     name: str | None = None,
 ) -> Node:
     """gr.layer_norm over `axis`, one or several, with params gamma and beta of these sizes."""
-    graph, shape = graph_of(stage(x)), _sizes(x, axis)
+    graph, shape = graph_of(floats(x)), _sizes(x, axis)
     with layer(graph, name, "layer_norm") as called:
         affine = _affine(graph, x, shape, scale, shift)
     return ops.layer_norm(x, axis, *affine, eps=eps).hinted(called)
@@ -46,7 +46,7 @@ def layer_norm(
 @adding
 def rms_norm(x: Node, axis: Any = -1, *, eps: float | None = None, name: str | None = None) -> Node:
     """gr.rms_norm over `axis`, one or several, with a param gamma of these sizes."""
-    graph, shape = graph_of(stage(x)), _sizes(x, axis)
+    graph, shape = graph_of(floats(x)), _sizes(x, axis)
     with layer(graph, name, "rms_norm") as called:
         gamma, _ = _affine(graph, x, shape, True, False)
     return ops.rms_norm(x, axis, gamma, eps).hinted(called)
@@ -57,7 +57,7 @@ def group_norm(
     x: Node, groups: int, *, eps: float = 1e-5, affine: bool = True, name: str | None = None
 ) -> Node:
     """gr.group_norm of `x` (batch, channels, *lengths), with params gamma and beta (channels,)."""
-    graph, channels = graph_of(stage(x)), width(x, 1, "number of channels")
+    graph, channels = graph_of(floats(x)), width(x, 1, "number of channels")
     with layer(graph, name, "group_norm") as called:
         weights = _affine(graph, x, (channels,), affine, affine)
     return ops.group_norm(x, groups, *weights, eps=eps).hinted(called)
@@ -81,7 +81,7 @@ def batch_norm(
     variance n / (n - 1) times that over n elements. Raises ShapeError, UsageError. Source: Ioffe &
     Szegedy 2015; the momentum is PyTorch's, 1 less the usual one.
     """
-    graph, channels = graph_of(stage(x)), width(x, 1, "number of channels")
+    graph, channels = graph_of(floats(x)), width(x, 1, "number of channels")
     with layer(graph, name, "batch_norm") as called:
         weights = _affine(graph, x, (channels,), affine, affine)
         level = graph.state("mean", (channels,), x.dtype)

@@ -14,9 +14,8 @@ from graphc.errors import ShapeError, UsageError
 from graphc.flow import scan
 from graphc.graph import Graph, Node, graph_of
 from graphc.nn.cells import GRU, LSTM, Kind, State, Weights, rnn_kind, weights_of
-from graphc.nn.scope import adding, layer, width
+from graphc.nn.scope import adding, floats, layer, width
 from graphc.ops import arange, concat, expand_dims, less, stack, swapaxes, tanh, zeros
-from graphc.ops.axes import stage
 from graphc.random.dropout import dropout as dropped
 from graphc.types import shape_text
 
@@ -56,9 +55,7 @@ def _run(
             x = dropped(x, net.dropout) if k and net.dropout else x
             rows = []
             for back in net.directions:
-                w = weights_of(
-                    net.kind, graph, width(x), net.units, net.bias, x.dtype, _prefix(net, k, back)
-                )
+                w = net.weights(x, _prefix(net, k, back))
                 end, ys = _scanned(net.kind, w, x, begins[len(ends)], going, back)
                 ends.append(end)
                 rows.append(ys)
@@ -68,7 +65,7 @@ def _run(
 
 
 def _check(net: _Net, x: Any) -> None:
-    if stage(x).ndim != 3:
+    if floats(x).ndim != 3:
         raise ShapeError(
             f"{net.kind.name} takes (batch, time, features), not shape {shape_text(x.shape)}",
             code="G103",
@@ -107,7 +104,10 @@ def _begins(net: _Net, graph: Graph, x: Node, state: Any) -> list[State]:
         return [dict.fromkeys(net.kind.carries, nothing) for _ in range(count)]
     given = graph.lift(state if isinstance(state, (tuple, list)) else (state,))
     wanted = (count, *shape)
-    if len(given) != len(net.kind.carries) or any(s.shape != wanted for s in given):
+    if len(given) != len(net.kind.carries):
+        wants = " and ".join(net.kind.carries)
+        raise UsageError(f"{net.kind.name} begins with {wants}, and {len(given)} is given")
+    if any(s.shape != wanted for s in given):
         told = " and ".join(shape_text(s.shape) for s in given)
         raise ShapeError(
             f"{net.kind.name} begins with {', '.join(net.kind.carries)} of shape "

@@ -161,7 +161,7 @@ def lying(checks: Iterable[Node], slots: Mapping[Node, Slot], sizes: Sizes) -> d
     """The slots of indices that passed a check: they lie where they lay before."""
     origins = {n: slots[unchecked(n)] for n in checks if unchecked(n) in slots}
     return {
-        n: Slot(n, slot.arena, slot.offset, _whole_strides(n, sizes), 0, slot.nbytes)
+        n: Slot(n, slot.arena, slot.offset, _whole_strides(n, sizes), 0, slot.nbytes, at=slot.at)
         for n, slot in origins.items()
     }
 

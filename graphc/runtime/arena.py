@@ -67,8 +67,8 @@ class State(MutableMapping[str, Any]):
         self.reset(seed)
 
     def reset(self, seed: int | None) -> None:
-        """Every value as its initialiser gives it."""
-        rng = np.random.default_rng(seed)
+        """Every value as its initialiser gives it; raises UsageError for what is no seed."""
+        rng = np.random.default_rng(entropy(seed))
         for name, array in self.views.items():
             array[...] = self.inits[name](rng, array.shape, array.dtype)
 
@@ -82,9 +82,7 @@ class State(MutableMapping[str, Any]):
 
     @seed.setter
     def seed(self, number: Any) -> None:
-        if not isinstance(number, (int, np.integer)):
-            raise UsageError(f"a seed is a whole number, not {type(number).__name__}")
-        self[self._of_kind("seed")][...] = as_seed(int(number))
+        self[self._of_kind("seed")][...] = as_seed(whole(number))
         self[self._of_kind("calls")][...] = 0
 
     def _of_kind(self, kind: str) -> str:
@@ -125,6 +123,20 @@ def leaves_of(graph: Graph) -> dict[str, tuple[Type, Any]]:
     """The params and then the states of a graph, by name, with their initialisers."""
     nodes: list[Node] = [*graph.leaves(PARAM), *graph.leaves(STATE)]
     return {n.name or "": (n.type, n.attrs["init"]) for n in nodes}
+
+
+def whole(seed: Any) -> int:
+    """A seed as a number; raises UsageError for anything but a whole one."""
+    if not isinstance(seed, (int, np.integer)):
+        raise UsageError(f"a seed is a whole number, not {type(seed).__name__}")
+    return int(seed)
+
+
+def entropy(seed: Any) -> int | None:
+    """What NumPy's generators begin with: the seed, from 0 up; None for one that nobody chose."""
+    if seed is None:
+        return None
+    return number if (number := whole(seed)) >= 0 else number % 2**64
 
 
 def _literal(name: str, kind: Type) -> tuple[int, ...]:

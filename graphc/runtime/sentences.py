@@ -33,7 +33,7 @@ def out_of_range(
     name = base.name or node.attrs.get("what", "index")
     if row is not None and base.op is INPUT and base.shape and not isinstance(base.shape[0], int):
         position = _moved(base, position, plan.sizes, row)
-    place = f"[{position}]" if base.shape else ""
+    place = _place(base, position, plan.sizes)
     what = node.attrs.get("what", "index")
     range_ = f"{high} classes" if what == "label" else f"indices from {low} to {high - 1}"
     sentence = f"{name}{place} = {value}, but there are {range_}"
@@ -45,6 +45,16 @@ def _stage(node: Node) -> str:
     written = node.graph.texts.get(node, node.op.name).split("(")[0]
     name = f" '{node.name}'" if node.name else ""
     return f"{written if written.isidentifier() else node.op.name}{name}{node.at}"
+
+
+def _place(base: Node, position: int, sizes: Sizes) -> str:
+    """The indices of an element, given its place in row-major order."""
+    found = []
+    for dim in reversed(base.shape[1:]):
+        position, at = divmod(position, sizes.capacity(dim))
+        found.append(at)
+    indices = [position, *reversed(found)]
+    return f"[{', '.join(map(str, indices))}]" if base.shape else ""
 
 
 def _moved(base: Node, position: int, sizes: Sizes, row: Row) -> int:

@@ -32,8 +32,11 @@ from graphc.train.fit import train as fit
 from graphc.train.optim import COUNTER, Optimizer, stored, told, updating
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from graphc.plan.plan import Plan
     from graphc.runtime.profile import Profile
+    from graphc.trace import Trace
 
 Stage = Node | str
 
@@ -242,7 +245,7 @@ class Step:
         return fit(self, data, validation, asked)
 
     def compile(
-        self, outputs: Stage | Sequence[Stage], wrt: Iterable[Stage] | None = None, *,
+        self, outputs: Stage | Sequence[Stage], wrt: Iterable[Stage] | Stage | None = None, *,
         training: bool = False,
     ) -> Program:  # fmt: skip
         """A program for other stages of the graph that shares this step's params and state.
@@ -361,6 +364,17 @@ class Step:
         """
         with self._lock:
             return self._program.profile(feeds, repeats=repeats, **named)
+
+    def trace(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Trace:
+        """Every stage with this batch: value, upstream gradient, local gradients; nothing is
+        trained.
+        """
+        with self._lock:
+            return self._program.trace(feeds, **named)
+
+    def dump(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write everything there is to see into a folder; the paths."""
+        return self._program.dump(folder)
 
     def report(self) -> str:
         """What the compiler did, on one page."""

@@ -225,6 +225,8 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
             f"vmap takes a function of stages, and {function.title!r} is a graph that is built",
             hint="take vmap of the function that builds it, inside of the graph",
         )
+    if not callable(function):
+        raise UsageError(f"vmap takes a function of stages, not {type(function).__name__}")
 
     @wraps(function)
     def over(*args: Any) -> Any:
@@ -289,7 +291,8 @@ class _Vmap:
         return type(found)([_tree(part, partial(self._result, axis)) for part, axis in pairs])
 
     def _result(self, axis: int, value: Any) -> Node:
-        return move_axis(self.landed[self._stage(value)], 0, axis)
+        landed = self.landed[self._stage(value)]
+        return move_axis(landed, 0, axis_of(axis, landed.ndim, landed.shape))
 
     def _stage(self, value: Any) -> Node:
         """What the function answered as a stage of the draft."""

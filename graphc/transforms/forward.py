@@ -12,7 +12,16 @@ from typing import Any
 
 from graphc.draft import Draft, lean
 from graphc.errors import GraphError
-from graphc.grad import Sweep, applied, graph_over, stages_of, sum_to, vectors_for, wrt_of
+from graphc.grad import (
+    Sweep,
+    applied,
+    graph_over,
+    stages_of,
+    sum_to,
+    vectors_for,
+    wrt_of,
+    zeros_will_do,
+)
 from graphc.graph import FUNCTIONS, Node
 from graphc.ops.elementwise.arith import Masked, add, where, zeros_like
 from graphc.ops.reductions.reduce import sum as total
@@ -95,9 +104,10 @@ class Forward:
 
     def answer(self, output: Node, disconnected: str) -> Node:
         """The tangent of an output, zeros or GraphError where none flows to it."""
+        zeros = zeros_will_do(disconnected)
         if output in self.found:
             return self.found[output]
-        if disconnected == "zero":
+        if zeros:
             return zeros_like(output)
         ends = " or ".join(map(repr, self.names))
         raise GraphError(

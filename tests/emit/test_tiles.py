@@ -60,7 +60,7 @@ CASES += [Case(20, 19, 11, late="m"), Case(3, 19, 11, late="m", beta=1), Case(20
 CASES += [Case(9, 23, 13, 1, late="k", apart=1), Case(3, 6, 21, 0, 1, late="k")]
 CASES += [Case(20, 35, 40, late="mnk", depth=16, rows=12, beta=1), Case(20, 3, 7, 0, 1, late="n")]
 CASES += [Case(5, 1, 6, late="m"), Case(5, 1, 6, 1, late="mk"), Case(1, 6, 9, 0, 1, late="n")]
-CASES += [Case(4, 5, 0, beta=1), Case(4, 5, 0)]
+CASES += [Case(4, 5, 0, beta=1), Case(4, 5, 0), Case(5, 2, 29, 0, 1), Case(1, 1, 13, 0, 1)]
 FEW = [*CASES[2:4], *CASES[20:22], *CASES[30:33], CASES[36], CASES[44]]
 
 
@@ -162,6 +162,26 @@ def test_products_are_numpys_and_touch_nothing_but_their_matrices(cases, kind, m
     function = compiled(cases, kind, machine)
     for at_end in (True, False):
         Desk(cases, kind, at_end).check(function, guarded=True)
+
+
+ALIKE = [c for c in CASES if c.k > 1 and c.beta in (0, 1)]
+ALIKE += [Case(1, 1000, 40), Case(7, 40, 40), Case(1, 13, 200, 0, 1), Case(3, 5, 200, 0, 1)]
+ALIKE += [Case(1, 31, 200, 0, 1, late="n"), Case(5, 23, 200, 0, 1, late="mn")]
+
+
+@pytest.mark.parametrize("kind", [32, 64])
+def test_every_element_is_added_up_in_one_order_wherever_it_is(kind):
+    desk, function = Desk(ALIKE, kind), compiled(ALIKE, kind, orders.HOST)
+    for n, case in enumerate(ALIKE):
+        a, b, c = desk.matrices(n, desk.memory)
+        line = np.random.default_rng(n).standard_normal((2, case.k))
+        a[:] = line[0][:, None] if case.ta else line[0]
+        b[:] = line[1] if case.tb else line[1][:, None]
+        c[:] = 0.25
+    function(desk.memory, np.array(desk.places), desk.sizes)
+    for n, case in enumerate(ALIKE):
+        c = desk.matrices(n, desk.memory)[2]
+        assert (c == c[0, 0]).all(), case
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,29 @@ def kept(c: Any, r: Any) -> Any:
     return c, r
 
 
+@pytest.mark.parametrize("options", FORMS, ids=str)
+def test_a_step_picks_by_the_indices_of_its_own_row(options: dict[str, Any]) -> None:
+    g = gr.Graph()
+    table, ids = g.input("table", (4, 2)), g.input("ids", (3, 2), "int64")
+    total, rows = gr.scan(lambda c, k: (c + gr.sum(table[k]), table[k]), 0.0, ids)
+    data, picks = np.arange(8.0).reshape(4, 2), np.array([[0, 1], [3, -1], [2, 2]])
+    program = gr.compile([total + gr.sum(rows), rows], wrt=[table], **options)
+    (value, stacked), slopes = program(table=data, ids=picks)
+    assert value == 2 * data[picks].sum()
+    np.testing.assert_array_equal(stacked, data[picks])
+    np.testing.assert_array_equal(slopes["table"], 2 * np.array([[1, 1], [1, 1], [2, 2], [2, 2]]))
+
+
+def test_a_step_may_read_one_of_several_results() -> None:
+    S = Graph().input("S", (3, 2, 2))
+    total, _ = gr.scan(lambda c, s: (c + gr.sum(gr.eigh(s @ s.T)[0] ** 2), None), 0.0, S)
+    rows = RNG.standard_normal((3, 2, 2))
+    value, slopes = gr.compile(total, wrt=[S], jit=False)(S=rows)
+    grams = rows @ np.swapaxes(rows, 1, 2)  # the squares of eigenvalues add up to those of elements
+    assert value == pytest.approx(np.sum(grams**2))
+    np.testing.assert_allclose(slopes["S"], 4 * grams @ rows)
+
+
 Mistake = tuple[Any, type[GraphcError], str]
 MISTAKES: list[Mistake] = [
     (lambda x: gr.scan(lambda c, r: c + r, 0.0, x), UsageError, "returns two things"),

@@ -9,7 +9,7 @@ import pytest
 from peers import array
 
 import graphc as gr
-from graphc.errors import GraphcError, GraphError, ShapeError
+from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError, UsageError
 from graphc.interpret import evaluate
 
 RNG = np.random.default_rng(0)
@@ -137,6 +137,11 @@ def test_an_orthogonal_matrix_is_one_whichever_side_is_longer() -> None:
 MISTAKES = [
     (lambda x: gr.nn.dense(x, 4), ShapeError, "the width is w, and params need a number"),
     (lambda x: gr.nn.batch_norm(x[0]), ShapeError, r"there is no axis 1 in shape \(w,\)"),
+    (lambda x: gr.nn.dense(gr.argmax(x, 0), 4), DTypeError, "a layer takes floats, not i64"),
+    (lambda x: gr.nn.dense(x.T, 4, "relu"), UsageError, "a function of a stage, not 'relu'"),
+    (lambda x: gr.nn.dense(x.T, 4, name=3), UsageError, "the name of a layer is text, not int"),
+    (lambda x: gr.nn.conv1d(x, 4, 3, groups=0), UsageError, "groups is 0"),
+    (lambda x: gr.nn.multi_head_attention(x.T, 0), UsageError, "heads is 0"),
 ]
 
 

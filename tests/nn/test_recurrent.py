@@ -155,6 +155,7 @@ MISTAKES = [
         ShapeError,
         r"\(1, 2, 3\) each, not \(2, 3\)",
     ),
+    (lambda x: gr.nn.lstm(x, 3, state=(x[:1],)), UsageError, "begins with h and c, and 1 is given"),
     (lambda x: gr.nn.rnn_cell(x[0]), UsageError, "either its number of units or its weights"),
     (lambda x: gr.nn.rnn(x, 3, bidirectional=True, reverse=True), UsageError, "goes both ways"),
 ]

@@ -95,6 +95,17 @@ def test_an_equal_graph_is_known_and_one_that_differs_is_not(cache: Path) -> Non
     assert not is_recalled(gr.compile(square(), wrt=["x"], form="plain"))
 
 
+def test_initial_values_are_the_graphs_own_whatever_the_cache_knows(cache: Path) -> None:
+    def scaled(init: Any) -> gr.Program:
+        g = gr.Graph("scaled")
+        return gr.compile((g.input("x", (3,)) * g.param("w", (3,), init=init)).named("y"))
+
+    found = [scaled(init) for init in (gr.init.ones(), None, np.array([1.0, 2.0, 3.0]))]
+    assert [p(x=np.ones(3)).tolist() for p in found] == [[1, 1, 1], [0, 0, 0], [1, 2, 3]]
+    assert all(map(is_recalled, found[1:]))
+    assert not found[0].maker.recipe.face.states  # type: ignore[attr-defined]
+
+
 def test_both_sweeps_of_a_known_program_go_apart(cache: Path) -> None:
     gr.compile(square(), wrt=["x"]).forward(x=2.0)
     program = gr.compile(square(), wrt=["x"])

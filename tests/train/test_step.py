@@ -187,6 +187,15 @@ def test_a_step_says_what_it_is(step: Step) -> None:
     assert "lr" in dir(step)
 
 
+def test_a_step_is_traced_and_dumped_without_training(tmp_path: Any) -> None:
+    p = gr.Graph().param("p", (), init=2.0)
+    step = plain(p * p)
+    trace = step.trace()
+    assert (trace["p"].value, trace["p"].gradient) == (2, 4)
+    assert any(path.name == "plan.txt" for path in step.dump(tmp_path))
+    assert step.steps == 0
+
+
 def test_momentum_is_kept_from_step_to_step() -> None:
     g = gr.Graph()
     p = g.param("p", (), init=0.0)

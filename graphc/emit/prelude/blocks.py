@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from .cuts import Panels, Product, Rows, panels, rows_of_tiles, tiles
+from .cuts import Panels, Product, Rows, most_sums, panels, rows_of_tiles, tiles
 from .jit import Builder, Value, llvm
 from .packing import copied, in_vectors, turned
 from .tiles import (
@@ -19,6 +19,7 @@ from .tiles import (
     Matrix,
     Size,
     Tile,
+    chains,
     each,
     load,
     minus,
@@ -88,15 +89,17 @@ def _rows_of(b: Builder, p: Product, cut: list[Panels], block: Block) -> None:
 
 
 def _panels_of(b: Builder, p: Product, cut: list[Panels], block: Block, lo: Size, hi: Size) -> None:
+    alike = chains(most_sums(p, cut), block.depth)
     for kind in cut:
-        if kind.offsets and not same(kind.start, kind.stop):
-            each(b, kind.start, kind.stop, kind.step, _panel(b, p, block, kind, lo, hi))
+        each(b, kind.start, kind.stop, kind.step, _panel(b, p, block, kind, alike, lo, hi))
 
 
 def _panel(
-    b: Builder, p: Product, block: Block, kind: Panels, lo: Size, hi: Size
+    b: Builder, p: Product, block: Block, kind: Panels, kept: int, lo: Size, hi: Size
 ) -> Callable[[Size], None]:
-    """What multiplies the rows from lo to hi by the panel that begins at a column."""
+    """What multiplies the rows from lo to hi by the panel that begins at a column, each sum in so
+    many chains.
+    """
     most = rows_of_tiles(p, len(kind.offsets))
 
     def turn(j: Size) -> None:
@@ -107,7 +110,7 @@ def _panel(
             if p.order.depth:
                 _expected(b, p, rows, [plus(b, j, kind.offsets[n]) for n in (0, -1)])
             lines = _row_lines(b, block, rows)
-            grid = sums(b, Tile(lines, columns, kind.lanes, p.dotted, step), block.depth)
+            grid = sums(b, Tile(lines, columns, kind.lanes, kept, p.dotted, step), block.depth)
             offsets = (0,) if p.dotted else kind.offsets
             _finished(b, p, block, grid, rows, [plus(b, j, x) for x in offsets])
 

@@ -4,14 +4,14 @@ What does not fit a whole number of vectors or rows is covered twice: see Note [
 """
 # mypy: allow-untyped-calls
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import llvmlite.binding as binding
 from llvmlite import ir
 
 from .jit import Builder, Value
-from .tiles import Matrix, Size, each, minus, plus, smaller, times, whole
+from .tiles import Matrix, Size, each, minus, plus, same, smaller, times, whole
 
 DOTTED = 3, 4
 """Rows and columns of a tile with lanes along the depth; a single row has twice the columns."""
@@ -82,9 +82,11 @@ class Product(NamedTuple):
 
     @property
     def lanes(self) -> int:
-        """How many elements a register has, no more than C has columns."""
+        """How many elements a register has; where they are columns, no more than C has."""
         lanes = self.order.machine.width // (8 if self.order.double else 4)
-        return min(lanes, 1 << (self.n.bit_length() - 1)) if isinstance(self.n, int) else lanes
+        if self.dotted or not isinstance(self.n, int):
+            return lanes
+        return min(lanes, 1 << (self.n.bit_length() - 1))
 
     @property
     def dotted(self) -> bool:
@@ -136,9 +138,14 @@ def _vectors(p: Product) -> int:
 def panels(b: Builder, p: Product) -> list[Panels]:
     """The columns of C in panels of one kind, and what is left over."""
     if p.dotted:
-        return _columns(b, p)
-    if not isinstance(p.n, int):
-        return _unknown(b, p)
+        found = _columns(b, p)
+    else:
+        found = _vectors_of(p) if isinstance(p.n, int) else _unknown(b, p)
+    return [kind for kind in found if not same(kind.start, kind.stop)]
+
+
+def _vectors_of(p: Product) -> list[Panels]:
+    """Vectors side by side; the last panel has more or fewer of them, or one that overlaps."""
     total = -(-p.n // p.lanes)
     most = min(total, _vectors(p))
     vectors = -(-total // -(-total // most))
@@ -156,26 +163,44 @@ def panels(b: Builder, p: Product) -> list[Panels]:
 
 def _unknown(b: Builder, p: Product) -> list[Panels]:
     """Two vectors, then one, then single columns."""
+    kinds = [((0, p.lanes), p.lanes), ((0,), p.lanes), ((0,), 1)]
+    return _one_after_another(b, p.n, [2 * p.lanes, p.lanes, 1], kinds)
+
+
+def _columns(b: Builder, p: Product) -> list[Panels]:
+    """Single columns, whose sums are added up together: in panels of one width and one less, or in
+    half as many and so on where they are counted at run time.
+    """
+    most = DOTTED[1] if p.m != 1 else 2 * DOTTED[1]
+    if isinstance(p.n, int):
+        width = _even(p.n, most)
+        low = _low(b, 0, p.n, width)
+        wide = Panels(0, low, width, tuple(range(width)), p.lanes)
+        return [wide, Panels(low, p.n, width - 1, tuple(range(width - 1)), p.lanes)]
+    widths = [most >> n for n in range(most.bit_length())]
+    return _one_after_another(b, p.n, widths, [(tuple(range(w)), p.lanes) for w in widths])
+
+
+def _one_after_another(
+    b: Builder, n: Value, steps: Sequence[int], kinds: Sequence[tuple[tuple[int, ...], int]]
+) -> list[Panels]:
+    """Panels of each kind, as many as there are columns for."""
     found, start = [], 0
-    for step, offsets, lanes in (
-        (2 * p.lanes, (0, p.lanes), p.lanes), (p.lanes, (0,), p.lanes), (1, (0,), 1)
-    ):  # fmt: skip
-        stop = b.sub(p.n, b.urem(p.n, whole(step)))
-        found.append(Panels(start, stop, step, offsets, lanes))
+    for step, kind in zip(steps, kinds, strict=True):
+        stop = b.sub(n, b.urem(n, whole(step)))
+        found.append(Panels(start, stop, step, *kind))
         start = stop
     return found
 
 
-def _columns(b: Builder, p: Product) -> list[Panels]:
-    """Single columns, whose sums are added up together."""
-    step = DOTTED[1] if p.m != 1 else 2 * DOTTED[1]
-    if isinstance(p.n, int):
-        stop = p.n - p.n % step
-        rest = Panels(stop, p.n, step, tuple(range(p.n - stop)), p.lanes)
-    else:
-        stop = b.sub(p.n, b.urem(p.n, whole(step)))
-        rest = Panels(stop, p.n, 1, (0,), p.lanes)
-    return [Panels(0, stop, step, tuple(range(step)), p.lanes), rest]
+def most_sums(p: Product, cut: Sequence[Panels]) -> int:
+    """The sums of a product's largest tile, by which all of them go: see Note [Cuts]."""
+    return max(_rows_at_once(p, len(kind.offsets)) * len(kind.offsets) for kind in cut)
+
+
+def _rows_at_once(p: Product, vectors: int) -> int:
+    most = rows_of_tiles(p, vectors)
+    return _even(p.m, most) if isinstance(p.m, int) else most
 
 
 class Rows(NamedTuple):
@@ -194,8 +219,7 @@ class Rows(NamedTuple):
 def tiles(b: Builder, lo: Size, hi: Size, most: int, body: Callable[[Rows], None]) -> None:
     """Run body for the rows from lo to hi, in tiles of one height and one less; see Note [Cuts]."""
     known = isinstance(lo, int) and isinstance(hi, int)
-    if known:
-        most = _up(hi - lo, max(1, _up(hi - lo, most)))
+    most = _even(hi - lo, most) if known else most
     less = max(1, most - 1)
     low = _low(b, lo, hi, most)
     each(b, lo, low, most, lambda i: body(Rows(i, most)))
@@ -214,6 +238,11 @@ def _low(b: Builder, lo: Size, hi: Size, most: int) -> Size:
     return plus(b, lo, times(b, minus(b, count, lower), most))
 
 
+def _even(size: int, most: int) -> int:
+    """The size of the larger one of as few parts as can be, none above the most."""
+    return _up(size, max(1, _up(size, most)))
+
+
 def _up(size: int, unit: int) -> int:
     return -(-size // unit)
 
@@ -227,3 +256,5 @@ def _up(size: int, unit: int) -> int:
 # more than once. A tile loads all of C that it needs before it stores anything, so what is covered
 # twice comes out the same twice. Nothing outside of the matrices is read or written, and no masks
 # are needed, which are slow to store by. A matrix of less than eight columns has shorter vectors.
+# All tiles of a product keep their sums in as many chains as the largest one does, so that every
+# element is added up in one order, wherever it is: equal rows and columns give equal results.

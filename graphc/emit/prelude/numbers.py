@@ -188,6 +188,10 @@ floor_divide = _quotient("floor_divide", np.floor_divide, floordiv, lambda b, v:
 remainder = _quotient("remainder", np.remainder, mod, lambda b, v: v.type(0))
 
 
+# x / y correctly rounded, where a kernel may else multiply by the reciprocal of y.
+quotient = of_two("quotient", np.divide, lambda b, x, y: (Real(b, x) / Real(b, y)).v)
+
+
 def _of_library(name: str) -> Build:
     return lambda b, x, y: called(name, Real(b, x), Real(b, y)).v
 

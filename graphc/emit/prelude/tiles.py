@@ -213,6 +213,7 @@ class Tile(NamedTuple):
     rows: list[Line]
     columns: list[Line]
     lanes: int
+    chains: int = 1  # how often each sum is kept
     dotted: bool = False
     apart: int = 1  # from column to column of B
 
@@ -254,8 +255,7 @@ def _as_grid(values: list[Value], columns: int) -> Grid:
 
 def _grown_sums(b: Builder, tile: Tile, depth: Size) -> list[Value]:
     """The sums over all whole steps, written out by so many, then one by one."""
-    size = len(tile.rows) * len(tile.columns)
-    chains = _chains(size, depth)
+    size, chains = len(tile.rows) * len(tile.columns), tile.chains
     steps = max(UNROLLED, chains) if size < 2 * CHAINS else 1
     stride = steps * tile.pace
     last = _rounded(b, depth, stride)
@@ -277,8 +277,8 @@ def _grown_sums(b: Builder, tile: Tile, depth: Size) -> list[Value]:
     return total if same(end, last) else loop(b, last, end, tile.pace, single, *total)
 
 
-def _chains(size: int, depth: Size) -> int:
-    """How often each sum is kept, so that additions need not wait for each other."""
+def chains(size: int, depth: Size) -> int:
+    """How often each of so many sums is kept, so that additions need not wait for each other."""
     wanted = 1
     while size * wanted < CHAINS and not (isinstance(depth, int) and depth < 8 * wanted):
         wanted *= 2

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import defs, helper
 
+from graphc.errors import DataError
 from graphc.io.onnx.elements import CODES, attribute_value
 from graphc.io.onnx.values import Weight
 from graphc.types import NAMES, Size
@@ -28,9 +29,13 @@ def defining(node: Any, domain: str, version: int, args: Sequence[Any]) -> Any:
         return None
     since = [v for v in schema.context_dependent_function_opset_versions if v <= version]
     types = [_type(a).SerializeToString() for a in args]
-    text = schema.get_context_dependent_function_with_opset_version(
-        max(since, default=schema.since_version), node.SerializeToString(), types
-    )
+    written_in = max(since, default=schema.since_version)
+    try:
+        text = schema.get_context_dependent_function_with_opset_version(
+            written_in, node.SerializeToString(), types
+        )
+    except RuntimeError:
+        raise DataError("its inputs and attributes are not what it takes") from None
     found = onnx.FunctionProto()
     found.ParseFromString(text)
     return found

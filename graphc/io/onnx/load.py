@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from onnx import defs
 
 from graphc.errors import DataError, GraphcError, UsageError
 from graphc.graph import Graph, Node
 from graphc.io.onnx.elements import check_size, element, opset_versions, plain_domain
 from graphc.io.onnx.model import read
 from graphc.io.onnx.refusals import Unsupported
+from graphc.io.onnx.rows import MAIN
 from graphc.io.onnx.scope import Build, Scope, free
 from graphc.types import DTYPES, Dim, as_dim, as_shape
 
@@ -31,6 +33,7 @@ def load(
     for what graphc has not, UnknownValue for an input that `values` has to fix.
     """
     proto, values, shapes = read(model), values or {}, shapes or {}
+    _check_version(opset_versions(proto).get(MAIN, 1))
     graph = Graph(proto.graph.name or "onnx", dtype="float32")
     functions = {(plain_domain(f.domain), f.name): f for f in proto.functions}
     scope = Scope(Build(graph, functions), opset_versions(proto))
@@ -53,6 +56,19 @@ def inputs_of(model: Any) -> list[Any]:
     return [i for i in model.graph.input if i.name not in filled]
 
 
+def _check_version(version: int) -> None:
+    """Raise DataError or Unsupported for a version of the operators that nobody here knows."""
+    if version < 1:
+        raise DataError(f"version {version} of ONNX's operators is none: the first one is 1")
+    newest = defs.onnx_opset_version()
+    if version > newest:
+        raise Unsupported(
+            f"the model is written in version {version} of ONNX's operators; the newest one that "
+            f"this package onnx knows is {newest}",
+            hint="pip install --upgrade onnx",
+        )
+
+
 def _check_names(given: Sequence[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
@@ -61,8 +77,9 @@ def _check_names(given: Sequence[str], known: Sequence[str]) -> None:
 
 def _input(graph: Graph, info: Any, values: Mapping[str, Any], shapes: Mapping[str, Any]) -> Any:
     """An input of the graph, or the array that `values` fixes it to."""
-    kind = info.type.tensor_type
-    if not info.type.HasField("tensor_type"):
+    whole = info.type.optional_type.elem_type if info.type.HasField("optional_type") else info.type
+    kind = whole.tensor_type
+    if not whole.HasField("tensor_type"):
         raise Unsupported(f"the input {info.name!r} is not an array")
     dtype = element(kind.elem_type)
     if info.name in values:

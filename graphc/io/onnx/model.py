@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import external_data_helper
 
 from graphc.errors import DataError, UsageError
@@ -31,7 +31,11 @@ def read(model: Any) -> onnx.ModelProto:
             f"an ONNX model is a path, its bytes or a ModelProto, not {type(model).__name__}"
         )
     path = Path(model)
-    return _complete(_parsed(path.read_bytes(), path.name), path.resolve().parent)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    return _complete(_parsed(data, path.name), path.resolve().parent)
 
 
 def _parsed(data: bytes, name: str) -> onnx.ModelProto:
@@ -42,7 +46,20 @@ def _parsed(data: bytes, name: str) -> onnx.ModelProto:
         raise DataError(f"{name} is not an ONNX model: its bytes are no such message") from None
     if not found.HasField("graph"):
         raise DataError(f"{name} is not an ONNX model: it holds no graph")
+    if any(isinstance(text, bytes) for text in _texts(found)):
+        raise DataError(f"{name} is not an ONNX model: a name in it is not text")
     return found
+
+
+def _texts(message: Any) -> Iterator[Any]:
+    """The names in a message and all within it but tensors: bytes where they are no text."""
+    for field, value in message.ListFields():
+        one = isinstance(value, (str, bytes, Message))
+        if field.type == field.TYPE_STRING:
+            yield from [value] if one else value
+        elif field.type == field.TYPE_MESSAGE and field.message_type.name != "TensorProto":
+            for inner in [value] if one else value:
+                yield from _texts(inner)
 
 
 def _complete(model: onnx.ModelProto, folder: Path | None) -> onnx.ModelProto:

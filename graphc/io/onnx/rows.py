@@ -72,14 +72,55 @@ class Row:
         found = [*args, *[None] * (max(older, default=-1) + 1 - len(args))]
         return [_as_input(attributes[older[i]]) if i in older else a for i, a in enumerate(found)]
 
+    def check(self, args: Sequence[Any]) -> None:
+        """Raise DataError where an input is left out that has no default."""
+        behind = len(self.inputs) - 1
+        for slot, p in enumerate(self.inputs):
+            several = p.kind is p.VAR_POSITIONAL
+            found = args[behind:] if several else args[slot : slot + 1] or [None]
+            needed = p.default is p.empty and not takes_any(p)
+            if needed and any(x is None for x in found):
+                raise DataError(f"its input {p.name!r} is left out")
+
     def keywords(self, attributes: Mapping[str, Any], special: Mapping[str, Any]) -> dict[str, Any]:
-        """The keywords of a call; raises Unsupported for an attribute that the row lacks."""
+        """The keywords of a call; raises Unsupported for an attribute that the row lacks, DataError
+        for one that is left out or of another kind.
+        """
         names = {p.name for p in self.inputs} | RECORDED
         for name in attributes:
             if name in SPECIAL or name not in self.options | names:
                 raise Unsupported(f"the attribute {name!r} is not supported")
         given = {**attributes, **special}
+        for p in self._parameters:
+            if p.kind is p.KEYWORD_ONLY:
+                _check_attribute(p, given)
         return {name: value for name, value in given.items() if name in self.options}
+
+
+KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "int": ("an integer", lambda v: isinstance(v, int)),
+    "float": ("a number", lambda v: isinstance(v, (int, float))),
+    "str": ("a text", lambda v: isinstance(v, str)),
+    "Sequence[int]": ("a list of integers", lambda v: _all_are(v, int)),
+    "Sequence[float]": ("a list of numbers", lambda v: _all_are(v, (int, float))),
+    "Sequence[str]": ("a list of texts", lambda v: _all_are(v, str)),
+    "np.ndarray": ("a tensor", lambda v: isinstance(v, np.ndarray)),
+}
+"""What an attribute's annotation says that it is."""
+
+
+def _all_are(value: Any, kind: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(v, kind) for v in value)
+
+
+def _check_attribute(p: Parameter, given: Mapping[str, Any]) -> None:
+    if p.name not in given:
+        if p.default is p.empty:
+            raise DataError(f"its attribute {p.name!r} is left out")
+        return
+    kind = KINDS.get(str(p.annotation).removesuffix(" | None"))
+    if kind is not None and not kind[1](given[p.name]):
+        raise DataError(f"its attribute {p.name!r} is not {kind[0]}")
 
 
 def _as_input(value: Any) -> np.ndarray:
@@ -116,7 +157,11 @@ def row(*names: str, domain: str = MAIN) -> Callable[[Callable[..., Any]], Calla
 def unary(names: Mapping[str, str]) -> None:
     """Enter operators that are one function of graphc's each, of one argument."""
     for operator, name in names.items():
-        row(operator)(lambda x, name=name: FUNCTIONS[name](x))
+        row(operator)(_of_one(name))
+
+
+def _of_one(name: str) -> Callable[[Any], Any]:
+    return lambda x: FUNCTIONS[name](x)
 
 
 # What many rows need

@@ -38,7 +38,7 @@ DEPTH = 64
 MISSING = object()
 """What stands for a value that nothing made."""
 
-MALFORMED = (IndexError, KeyError, ValueError, TypeError, ArithmeticError)
+MALFORMED = (IndexError, KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
 """What Python raises where an operator's inputs or attributes are not what its row takes."""
 
 
@@ -121,6 +121,9 @@ class Scope:
                 self._step(node)
             except GraphcError as error:
                 raise error.about(label(node)) from None
+            except MemoryError:
+                sentence = "it takes more memory than there is"
+                raise DataError(sentence, subject=label(node)) from None
             except MALFORMED as error:
                 sentence = f"its inputs are not what it takes ({type(error).__name__}: {error})"
                 raise DataError(sentence, subject=label(node)) from error
@@ -163,6 +166,7 @@ class Scope:
             if sizes is not None:
                 return [sizes]
         args, keywords = row.complete(args, options), row.keywords(options, special)
+        row.check(args)
         plain = all(a is None or (isinstance(a, np.ndarray) and not symbolic(a)) for a in args)
         if "scope" in row.options:
             return listed(row.function(*self._bound(row, args), **keywords))

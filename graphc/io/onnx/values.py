@@ -51,7 +51,9 @@ def stage(graph: Graph, array: np.ndarray) -> Node:
 
 
 def known(value: Any, params: Mapping[Weight, Node], what: str) -> Any:
-    """The array of a value; raises UnknownValue where it depends on what is fed."""
+    """The array of a value; raises UnknownValue where it depends on what is fed, Unsupported where
+    it depends on a size that has a name.
+    """
     if isinstance(value, Weight):
         return value.array
     if not isinstance(value, Node):
@@ -60,6 +62,10 @@ def known(value: Any, params: Mapping[Weight, Node], what: str) -> Any:
     fed = [str(n.name) for n in order if n.is_leaf and n.op not in (CONST, PARAM)]
     if fed or any(n.op.effect == "random" for n in order):
         raise UnknownValue(what, fed)
+    for node in order:
+        if named := [n for n in (*node.shape, node.attrs.get("dim")) if isinstance(n, Size)]:
+            hint = "give the inputs' sizes: from_onnx(model, shapes={...})"
+            raise Unsupported(f"{what} depends on the size {named[0]}, not known yet", hint=hint)
     return evaluate([value], {node: weight.array for weight, node in params.items()})[value]
 
 

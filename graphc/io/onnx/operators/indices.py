@@ -9,6 +9,7 @@ import numpy as np
 
 import graphc.ops as gr
 from graphc.graph import Node
+from graphc.io.onnx.refusals import UnknownValue, Unsupported
 from graphc.io.onnx.rows import Known, integers, literal, row
 from graphc.ops.indexing.index import checked
 
@@ -112,6 +113,15 @@ def top_k(
 @row("Compress")
 def compress(x: Node, condition: Known, *, axis: int | None = None) -> Node:
     return gr.take(x, np.flatnonzero(condition), axis)
+
+
+@row("NonZero")
+def nonzero(x: Any, *, scope: Any) -> np.ndarray:
+    try:
+        known = scope.known(x, "the size of NonZero's result")
+    except UnknownValue as unknown:
+        raise Unsupported("the size of its result depends on data", hint=unknown.hint) from None
+    return np.array(np.nonzero(known), np.int64)
 
 
 @row("ReverseSequence")

@@ -11,10 +11,11 @@ import numpy as np
 import graphc.ops as gr
 from graphc.errors import DataError
 from graphc.graph import Node
+from graphc.io.onnx.elements import check_size
 from graphc.io.onnx.refusals import Unsupported
 from graphc.io.onnx.rows import Known, dims, integers, literal, row
-from graphc.io.onnx.values import shape_of, sizes
-from graphc.types import Dim, product
+from graphc.io.onnx.values import shape_of, sizes, symbolic
+from graphc.types import Dim, Size, product
 
 
 @row("Shape")
@@ -70,6 +71,9 @@ def concat(*xs: Node, axis: int = 1) -> Node:
 
 # Pieces
 
+MANY = 2**16
+"""Parts that an array may be split into."""
+
 
 @row("Slice")
 def slice_(
@@ -118,6 +122,7 @@ def split(
     results: int,
 ) -> tuple[Node, ...]:
     (count,) = literal([x.shape[axis]], "Split")
+    check_size((num_outputs or results,), "a list of parts", MANY)
     parts = _even(count, num_outputs or results) if split is None else integers(split)
     if sum(parts) != count:
         raise DataError(f"the parts {parts} of an axis do not add up to its size {count}")
@@ -147,7 +152,16 @@ def part(x: Node, axis: int, start: Any, stop: Any, step: int = 1) -> Node:
 
 @row("Tile")
 def tile(x: Node, repeats: Known) -> Node:
-    return gr.tile(x, integers(repeats))
+    times = dims(repeats)
+    if not symbolic(repeats):
+        return gr.tile(x, integers(repeats))
+    each = list(zip(times, x.shape, strict=True))
+    if any(isinstance(t, Size) and n != 1 for t, n in each):
+        raise Unsupported("an axis of more than one element is repeated a named number of times")
+    once = gr.tile(x, [1 if isinstance(t, Size) else t for t in times])
+    return gr.broadcast_to(
+        once, tuple(t if isinstance(t, Size) else n for t, n in zip(times, once.shape, strict=True))
+    )
 
 
 MODES = ("constant", "reflect", "edge", "wrap")

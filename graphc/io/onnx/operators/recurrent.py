@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import graphc.ops as gr
+from graphc.errors import DataError
 from graphc.flow import scan
 from graphc.graph import Node
 from graphc.io.onnx.operators.layout import pieces
@@ -177,10 +178,12 @@ def sweep(
 
 
 def layers_of(
-    w: Node, r: Node, b: Node | None, functions: Sequence[Any], **more: Any
+    w: Node, r: Node, b: Node | None, functions: Sequence[Any], gates: int, **more: Any
 ) -> list[Layer]:
     """One layer for each direction, of weights that are stacked."""
     (count, hidden) = literal((w.shape[0], r.shape[2]), "a recurrent operator")
+    if (w.shape[1], r.shape[1]) != (gates * hidden, gates * hidden):
+        raise DataError(f"weights of {w.shape} and {r.shape} are not those of {gates} gates")
     each, peepholes, found = len(functions) // count, more.pop("peepholes", None), []
     for d in range(count):
         wb, rb = (None, None) if b is None else _halves(gr.index(b, d))
@@ -222,7 +225,7 @@ def rnn(
 ) -> tuple[Node, ...]:
     _no_clip(clip)
     functions = functions_of(activations, activation_alpha, activation_beta, ["tanh"], w)
-    layers = layers_of(w, r, b, functions)
+    layers = layers_of(w, r, b, functions, 1)
     return run(rnn_cell, x, sequence_lens, [initial_h], layers, direction, layout)
 
 
@@ -247,7 +250,7 @@ def gru(
     _no_clip(clip)
     usual = ["sigmoid", "tanh"]
     functions = functions_of(activations, activation_alpha, activation_beta, usual, w)
-    layers = layers_of(w, r, b, functions, reset_last=bool(linear_before_reset))
+    layers = layers_of(w, r, b, functions, 3, reset_last=bool(linear_before_reset))
     return run(gru_cell, x, sequence_lens, [initial_h], layers, direction, layout)
 
 
@@ -274,5 +277,5 @@ def lstm(
     _no_clip(clip)
     usual = ["sigmoid", "tanh", "tanh"]
     functions = functions_of(activations, activation_alpha, activation_beta, usual, w)
-    layers = layers_of(w, r, b, functions, peepholes=p, coupled=bool(input_forget))
+    layers = layers_of(w, r, b, functions, 4, peepholes=p, coupled=bool(input_forget))
     return run(lstm_cell, x, sequence_lens, [initial_h, initial_c], layers, direction, layout)

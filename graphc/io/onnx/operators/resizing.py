@@ -17,7 +17,7 @@ from graphc.errors import DataError
 from graphc.graph import Node
 from graphc.io.onnx.elements import HELD, check_size
 from graphc.io.onnx.refusals import Unsupported
-from graphc.io.onnx.rows import Known, integers, literal, row
+from graphc.io.onnx.rows import Known, dims, integers, literal, row
 from graphc.types import DTYPES
 
 
@@ -141,11 +141,13 @@ def resize(
 ) -> Node:
     if opset < 11:
         roi, scales, coordinate_transformation_mode, nearest_mode = None, roi, "asymmetric", "floor"
-    size, scale = _numbers(sizes, integers), _numbers(scales, lambda s: tuple(map(float, s)))
+    size, scale = _numbers(sizes, dims), _numbers(scales, lambda s: tuple(map(float, s)))
     special = antialias or exclude_outside or axes or keep_aspect_ratio_policy != "stretch"
     if not special and coordinate_transformation_mode in (PLAIN if size is None else PLAIN_TO_SIZE):
         settings = (mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a)
-        return gr.resize(x, size, None if size else scale, *settings)
+        if size:
+            return gr.resize(x, literal(_changed(size, x.shape), "Resize"), None, *settings)
+        return gr.resize(x, None, _changed(scale or (), (1.0,) * x.ndim), *settings)
     along = [a % x.ndim for a in (range(x.ndim) if axes is None else axes)]
     old = literal([x.shape[a] for a in along], "Resize")
     by = _axes(old, roi, scales, sizes, keep_aspect_ratio_policy)
@@ -160,6 +162,12 @@ def resize(
         if outside:
             y = _filled(y, axis, a, at, extrapolation_value)
     return gr.astype(y, x.dtype)
+
+
+def _changed(new: Sequence[Any], old: Sequence[Any]) -> tuple[Any, ...]:
+    """The numbers of the last axes, from the first one on that changes."""
+    same = [n == o for n, o in zip(new[:-1], old, strict=False)]
+    return tuple(new[[*same, False].index(False) :])
 
 
 PLAIN = ("half_pixel", "pytorch_half_pixel", "asymmetric")

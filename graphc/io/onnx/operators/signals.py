@@ -7,9 +7,10 @@ from __future__ import annotations
 import numpy as np
 
 import graphc.ops as gr
+from graphc.errors import DataError
 from graphc.graph import Node
-from graphc.io.onnx.elements import HELD, check_size
-from graphc.io.onnx.rows import Known, integers, literal, row
+from graphc.io.onnx.elements import HELD, check_size, element
+from graphc.io.onnx.rows import Known, integers, literal, number, row
 from graphc.types import DTYPES
 
 
@@ -87,3 +88,31 @@ def stft(
     if window is not None:
         frames = frames * gr.expand_dims(window, 1)
     return transform(frames, size, False, bool(onesided))
+
+
+@row("MelWeightMatrix")
+def mel_weight_matrix(
+    num_mel_bins: Known,
+    dft_length: Known,
+    sample_rate: Known,
+    lower_edge_hertz: Known,
+    upper_edge_hertz: Known,
+    *,
+    output_datatype: int = 1,
+) -> np.ndarray:
+    """(frequencies, bins): triangles that are evenly apart in mel, 2595 log10(1 + f/700)."""
+    (count,), (n,), (rate,) = map(integers, (num_mel_bins, dft_length, sample_rate))
+    frequencies = n // 2 + 1
+    check_size((frequencies, count), "the matrix of mel weights", HELD)
+    ends = [number(edge, 0.0) for edge in (lower_edge_hertz, upper_edge_hertz)]
+    low, high = (2595 * np.log10(1 + edge / 700) for edge in ends)
+    mel = low + np.arange(count + 2) * (high - low) / (count + 2)
+    corner = (n + 1) * 700 * (10 ** (mel / 2595) - 1) // rate
+    if not (corner[0] >= 0 and corner[-1] <= frequencies):
+        raise DataError(f"{ends} hertz are not among the frequencies up to {rate / 2:g}")
+    left, middle, right = corner[:-2], corner[1:-1], corner[2:]
+    at = np.arange(frequencies)[:, None]
+    up = np.where(middle > left, (at - left) / np.maximum(middle - left, 1), at == middle)
+    down = (right - at) / np.maximum(right - middle, 1)
+    found = np.maximum(np.where(at < middle, np.minimum(up, 1), np.where(at == middle, 1, down)), 0)
+    return found.astype(DTYPES[element(output_datatype)])

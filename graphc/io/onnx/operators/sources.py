@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,8 @@ import graphc.ops as gr
 from graphc.errors import DataError
 from graphc.graph import Node
 from graphc.io.onnx.elements import HELD, check_size, element
-from graphc.io.onnx.rows import Known, integers, literal, number, row
+from graphc.io.onnx.rows import Known, dims, integers, literal, number, row
+from graphc.io.onnx.values import symbolic
 from graphc.types import DTYPES
 
 
@@ -31,11 +33,13 @@ def constant(
 
 
 @row("ConstantOfShape")
-def constant_of_shape(shape: Known, *, value: np.ndarray | None = None) -> np.ndarray:
-    sizes = integers(shape)
-    check_size(sizes, "a constant")
+def constant_of_shape(shape: Known, *, value: np.ndarray | None = None, scope: Any) -> Any:
+    sizes = dims(shape)
+    check_size(tuple(n for n in sizes if isinstance(n, int)), "a constant")
     one = np.zeros((), np.float32) if value is None else value.reshape(())
-    return np.broadcast_to(one, sizes)
+    if symbolic(shape):
+        return gr.broadcast_to(scope.stage(one), sizes)
+    return np.broadcast_to(one, integers(shape))
 
 
 @row("Range")

@@ -10,12 +10,16 @@ from typing import Any
 import graphc.ops as gr
 from graphc.errors import DataError
 from graphc.graph import Node
+from graphc.io.onnx.elements import check_size
 from graphc.io.onnx.operators.layout import part
 from graphc.io.onnx.rows import Known, integers, literal, row
 from graphc.ops.windows.convolve import conv_transpose_
 from graphc.ops.windows.sliding import overlap_add, reach
 
 Ints = tuple[int, ...]
+
+FAR = 2**24
+"""Elements that a window may move, reach or stand beyond the border."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def settings(
     given = tuple(pads or [0] * (2 * n))
     if min((*steps, *far, *sizes), default=1) < 1 or len(given) != 2 * n:
         raise DataError(f"windows of {list(sizes)}, strides {steps}, dilations {far}, pads {given}")
+    check_size((max((0, *steps, *far, *sizes, *map(abs, given))),), "a window", FAR)
     pairs = tuple(zip(given[:n], given[n:], strict=True))
     found = Windows(tuple(sizes), steps, far, pairs)
     if not auto_pad.startswith("SAME"):
