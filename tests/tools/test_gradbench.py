@@ -128,7 +128,7 @@ def test_an_environment_of_its_own_runs_the_same_command(
         asked.append(command)
         return subprocess.CompletedProcess(command, 3)
 
-    monkeypatch.setattr(__main__, "made", lambda venv, packages: Path(sys.executable))
+    monkeypatch.setattr("tools.venvs.made", lambda venv, packages: Path(sys.executable))
     monkeypatch.setattr(subprocess, "run", call)
     arguments = ["--venv", str(tmp_path), "--small"]
     assert __main__.main(arguments) == 3

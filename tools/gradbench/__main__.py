@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..venvs import interpreter, made
+from ..venvs import answer
 
 if TYPE_CHECKING:
     from .problem import Arrays, Problem
     from .run import Outcome
 
-NEEDED = ("networkx>=3", "numba>=0.68,<0.69", "numpy>=2", "torch==2.13.0")
-"""What graphc itself needs, and PyTorch."""
+NEEDED = ("torch==2.13.0",)
+"""PyTorch."""
 
 WAY = "how graphs run: compiled, the emitted module as plain Python, or NumPy stage by stage"
 
@@ -42,12 +41,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 BUDGET = "for the times of one program, on either side"
-
-
-def within(venv: Path, arguments: Sequence[str]) -> int:
-    """The same command in an environment of its own."""
-    command = [str(made(venv, NEEDED)), "-m", "tools.gradbench", *arguments]
-    return subprocess.run(command, check=False).returncode
 
 
 def inputs(problem: Problem, given: argparse.Namespace) -> tuple[str, Arrays]:
@@ -93,15 +86,8 @@ def run_all(given: argparse.Namespace) -> int:
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0, 1 (a difference is too large), 2 (what it needs is missing)."""
     given = parser().parse_args(arguments)
-    venv = given.venv and given.venv.absolute()
-    try:
-        if venv and interpreter(venv) != Path(sys.executable):
-            return within(venv, arguments)
-        warnings.simplefilter("ignore")
-        return run_all(given)
-    except (ModuleNotFoundError, subprocess.CalledProcessError) as error:
-        print(f"gradbench: {error}; --venv DIR makes an environment", file=sys.stderr)
-        return 2
+    warnings.simplefilter("ignore")
+    return answer("gradbench", given.venv, NEEDED, arguments, lambda: run_all(given))
 
 
 if __name__ == "__main__":

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..venvs import interpreter, made
+from ..venvs import answer
 
-NEEDED = ("networkx>=3", "numba>=0.68,<0.69", "numpy>=2", "torch==2.13.0", "expecttest")
-"""What graphc itself needs, and PyTorch with what its database of operators imports."""
+NEEDED = ("torch==2.13.0", "expecttest")
+"""PyTorch, with what its database of operators imports."""
 
 GOAL = (160, 0.99)
 """Operators mapped, and the part of their applicable samples that passes."""
@@ -39,12 +38,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 WAY = "how graphs run: the emitted module as plain Python, NumPy stage by stage, or compiled"
-
-
-def within(venv: Path, arguments: Sequence[str]) -> int:
-    """The same command in an environment of its own."""
-    python = made(venv, NEEDED)
-    return subprocess.run([str(python), "-m", "tools.opinfo", *arguments], check=False).returncode
 
 
 def run_all(given: argparse.Namespace) -> int:
@@ -78,15 +71,8 @@ def run_all(given: argparse.Namespace) -> int:
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0, 1 (the goal is missed), 2 (what it needs is missing)."""
     given = parser().parse_args(arguments)
-    venv = given.venv and given.venv.absolute()
-    try:
-        if venv and interpreter(venv) != Path(sys.executable):
-            return within(venv, arguments)
-        warnings.simplefilter("ignore")
-        return run_all(given)
-    except (ModuleNotFoundError, subprocess.CalledProcessError) as error:
-        print(f"opinfo: {error}; --venv DIR makes an environment", file=sys.stderr)
-        return 2
+    warnings.simplefilter("ignore")
+    return answer("opinfo", given.venv, NEEDED, arguments, lambda: run_all(given))
 
 
 if __name__ == "__main__":
