@@ -33,7 +33,7 @@ def keep(joint: Joint, wish: str | int = "auto", sizes: Mapping[str, int] | None
 
     "all" stores all; "auto" computes again what costs less than moving it, never a product or a
     reduction; a number is the bytes that may be held for the backward sweep. A named size that is
-    not among `sizes` counts as 64. Raises UsageError for another wish, GraphError (G520) for a
+    not among `sizes` counts as 64. Raises UsageError for another wish, GraphError (G524) for a
     number that cannot be kept.
     """
     if checked_keep(wish) == "all":

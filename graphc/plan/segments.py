@@ -48,7 +48,7 @@ def within(sweeps: Sweeps, limit: int, first: set[int]) -> set[int]:
     """The values to compute again so that at most `limit` bytes are held: `first` if that will do.
 
     Else the least stored without a product or reduction, else the fewest operations in segments.
-    Raises GraphError (G520), which tells the least that can be had.
+    Raises GraphError (G524), which tells the least that can be had.
     """
     search, least = _Search(sweeps), []
     for group in search.groups(first):
@@ -59,7 +59,7 @@ def within(sweeps: Sweeps, limit: int, first: set[int]) -> set[int]:
         least += [c.held for c in choices]
     raise GraphError(
         f"the backward sweep cannot do with {limit} bytes; the least it needs is {min(least)}",
-        code="G520", hint=f"keep={min(least)}",
+        code="G524", hint=f"keep={min(least)}",
     )  # fmt: skip
 
 

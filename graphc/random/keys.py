@@ -115,7 +115,7 @@ def _root(graph: Graph) -> Graph:
     """The graph that keeps the state; raises UsageError within what is run many times."""
     while isinstance(graph, Draft):
         graph = graph.below
-    if graph.below is not None:
+    if graph.below is not None or graph.inside is not None:
         raise UsageError(
             "a draw inside of a loop or a branch would give the same numbers at each step",
             hint="draw keys = gr.random.bits((steps,)) before it, go along them as xs, and draw "

@@ -371,6 +371,10 @@ REFUSED: list[tuple[Any, str]] = [
     (lambda x: gr.when_training(x, x[0]), "both have one type, and these are f64[3] and f64"),
     (lambda x: gr.compile(x, jit=False).params.seed, "nothing is drawn in this graph"),
     (
+        lambda x: gr.scan(lambda h: (h + gr.random.normal((), graph=x.graph),) * 2, x, length=3),
+        "a draw inside of a loop or a branch would give the same numbers at each step",
+    ),
+    (
         lambda x: gr.scan(lambda h: (h + gr.random.normal(mean=h),) * 2, x, length=3),
         "a draw inside of a loop or a branch would give the same numbers at each step",
     ),
