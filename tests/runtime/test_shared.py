@@ -20,6 +20,19 @@ np.testing.assert_allclose(made(x=given[0], w=given[1]), given[0] @ given[1] + f
 print(len(load.compilations))
 """
 
+SLOW = """
+import time
+import numpy as np
+import graphc as gr
+from graphc.runtime import tiles
+
+tiles.get = lambda name: time.sleep(1)  # the tile comes long after all that calls it is typed
+g = gr.Graph("slow", dtype="float32")
+x, w = g.input("x", ("batch", 8)), g.param("w", (8, 8), init=gr.init.normal(0.1))
+step = gr.compile_step(gr.mean(gr.square(gr.tanh(x @ w) @ w - 1)), optimizer=gr.optim.SGD(lr=0.1))
+print(step.epoch({"x": np.ones((40, 8), "float32")}, batch_size=20))
+"""
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -52,3 +65,9 @@ def test_a_program_whose_tile_is_gone_compiles_again(run, tmp_path):
     assert run(1) > 0
     assert tiles(tmp_path)
     assert run(1) == 0
+
+
+def test_a_kernel_that_others_call_waits_for_no_tile(tmp_path):
+    variables = os.environ | {"GRAPHC_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", SLOW], env=variables, capture_output=True)
+    assert done.returncode == 0, done.stderr

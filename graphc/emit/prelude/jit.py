@@ -2,6 +2,7 @@
 # mypy: allow-untyped-calls, allow-untyped-decorators
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,6 +59,7 @@ class Linked(typed_passes.NativeLowering):
         """Lower a function, and let callers link what came out."""
         state.library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
         state.library._optimize_final_module = lambda: None
+        state.library._finalize_final_module = partial(setattr, state.library, "_finalized", True)
         state.flags.no_compile = True
         super().run_pass(state)
         nobody: Any = [].append  # Numba wants a builtin function, and one for each
@@ -191,4 +193,5 @@ def lanewise(b: Builder, build: Build, *values: Value) -> Value:
 # checked nor wrapped around. A nest of two loops with five statements takes about 50 ms to compile,
 # in a function with 80 of them too; sharing names between loops and ternaries cost nothing more.
 # Numba optimises a function and makes machine code of it, then links it into its callers, where
-# LLVM does all of that again. Kernels are called by their doors only, so theirs is left out.
+# LLVM does all of that again. Kernels are called by their doors only, so theirs is left out: no
+# engine gets them, which would look for shared functions that are still being made.
