@@ -24,7 +24,7 @@ FLOORS = (
      "draft"),
     ("ops", "linalg", "interpret"),                                                   # F2
     ("grad", "transforms", "gates", "flow", "random"),                                # F3
-    ("trace", "check", "rules"),                                                      # F4
+    ("tracing", "check", "rules"),                                                      # F4
     ("plan",),                                                                        # F5
     ("kernel", "lower"),                                                              # F6
     ("emit",),                                                                        # F7

@@ -36,6 +36,12 @@ def test_trace_has_value_gradient_and_local_gradients_of_every_stage():
     assert "q = x + y" in str(trace)
 
 
+def test_a_trace_leaves_the_functions_of_the_package_as_they_are():
+    x = gr.Graph().input("x", (2, 2))
+    gr.compile(gr.trace(x), jit=False).trace(x=np.eye(2))
+    assert gr.compile(gr.trace(x), jit=False)(x=np.eye(2)) == 2
+
+
 def test_trace_has_a_row_for_each_result_of_a_loop():
     x = gr.Graph("rows").input("x", (3,))
     last, every = gr.scan(lambda c, r: (c * r, c), 1.0, x)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graphc.plan.plan import Plan
     from graphc.runtime.profile import Profile, Profiled
     from graphc.runtime.special import Special
-    from graphc.trace import Trace
+    from graphc.tracing import Trace
 
 
 class Passed(Protocol):
@@ -125,7 +125,7 @@ class Looks:
 
     def trace(self, feeds: Mapping[str, Any] | None = None, /, **named: Any) -> Trace:
         """Every stage with these inputs: value, upstream gradient, local gradients."""
-        from graphc.trace import trace
+        from graphc.tracing import trace
 
         arrays = self.door.arrays({**(feeds or {}), **named})
         joint = self.after.get("differentiate") or self.after["take"]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from graphc.plan.plan import Plan
     from graphc.runtime.profile import Profile
-    from graphc.trace import Trace
+    from graphc.tracing import Trace
 
 Stage = Node | str
 

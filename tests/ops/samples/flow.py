@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from specs import Sample, one, positive, real
+from specs import Sample, integer, one, positive, real
 
 
 def _scan(step: Any, init: Any, xs: Any, **how: Any) -> Any:
@@ -41,7 +41,7 @@ SAMPLES: dict[str, list[Sample]] = {
                    one(lambda m, h, x: m.scan(lambda c, r: _mixed(m, c, r), h, x)[1], real(2), real(1, 2))],
     "cond":       [one(lambda m, x, y: m.cond(m.sum(x) > 0, lambda: m.exp(x) * y, lambda: y * y), positive(3), real(3)),
                    one(lambda m, x, y: m.cond(m.sum(x) < 0, lambda: m.exp(x) * y, lambda: y * y), positive(3), real(3))],
-    "while_loop": [one(lambda m, x: m.while_loop(lambda c: m.sum(c) < 40, lambda c: c * 2, x), positive(3))],
+    "while_loop": [one(lambda m, x: m.while_loop(lambda c: m.sum(c) < 40, lambda c: c * 2, x), integer(3, low=1))],
     "result":     [one(lambda m, x: m.qr(x)[1], real(3, 2)), one(lambda m, x: m.qr(x)[0], real(2, 2))],
 }
 # fmt: on
