@@ -6,8 +6,10 @@ and the gradient of the vector from those. Note: [Zeros].
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import groupby
 
 from graphc.grad import alias
 from graphc.graph import Node
@@ -30,6 +32,11 @@ class Where:
     steps: tuple[int, ...]
     shape: tuple[Dim, ...]
 
+    @property
+    def is_point(self) -> bool:
+        """Whether it is a single element at a known place."""
+        return all(d == 1 for d in self.shape) and all(isinstance(a, int) for a in self.starts)
+
     def is_apart(self, other: Where) -> bool:
         """Whether the two surely share no element: along one axis they share no place."""
         return any(map(_apart, self._runs(), other._runs()))
@@ -46,7 +53,8 @@ class Where:
 def _apart(a: range | None, b: range | None) -> bool:
     if a is None or b is None or not a or not b:
         return False
-    return max(a) < min(b) or max(b) < min(a) or (a.step == b.step and (a[0] - b[0]) % a.step != 0)
+    (first, last), (begin, end) = sorted((a[0], a[-1])), sorted((b[0], b[-1]))
+    return last < begin or end < first or (a.step == b.step and (a[0] - b[0]) % a.step != 0)
 
 
 def lay(joint: Joint) -> Joint:
@@ -61,22 +69,25 @@ class _Laying:
         self.backward = False
 
     def visit(self, walk: Walk, node: Node, args: tuple[Node, ...]) -> Node | None:
-        """A sum of pieces as pieces of one array."""
+        """A sum of terms, those in a row that are pieces as one array of pieces."""
         if isinstance(node.op.spell, Region) and _gives_gradients(walk, node):
             return self._backward(walk, node, args)
-        if node.op is not add or not (self.backward or _is_gradient(node)):
+        if not self._sums(node) or any(self._goes_on(walk, node, r) for r in walk.readers[node]):
             return None
-        if any(not _alone(walk, old) or old.type != node.type for old in node.args):
-            return None
-        left, right = (a.args[0] if a.op is alias else a for a in args)
-        if right.op is not place or left is right:
-            return None
-        if left.op is place:
-            return _laid(walk, (left, right), together=True)
-        if left.op is add and left.args[1].op is place and _alone(walk, node.args[0].args[1]):
-            pieces = _laid(walk, (left.args[1], right), together=False)
-            return None if pieces is None else walk.graph.add(add, (left.args[0], pieces))
-        return None
+        sums = [node]
+        while self._goes_on(walk, sums[0].args[0], sums[0]):
+            sums.insert(0, sums[0].args[0])
+        return _laid(walk, sums)
+
+    def _sums(self, node: Node) -> bool:
+        """Whether a stage adds up gradients."""
+        return node.op is add and (self.backward or _is_gradient(node))
+
+    def _goes_on(self, walk: Walk, node: Node, reader: Node) -> bool:
+        """Whether a sum is only what another one begins with."""
+        if not (self._sums(node) and self._sums(reader) and reader.args[0] is node):
+            return False
+        return _alone(walk, node) and node.type == reader.type and reader.args[1] is not node
 
     def _backward(self, walk: Walk, node: Node, args: tuple[Node, ...]) -> Node:
         """The backward sweep of a loop's step, or of a branch."""
@@ -103,22 +114,61 @@ def _alone(walk: Walk, old: Node) -> bool:
     return old.op is not alias or _alone(walk, old.args[0])
 
 
-def _laid(walk: Walk, sums: Sequence[Node], together: bool) -> Node | None:
-    """The pieces of both sums in one array: side by side, those of one slice added if `together`;
-    None where they overlap otherwise.
+def _laid(walk: Walk, sums: Sequence[Node]) -> Node | None:
+    """A chain of sums, each the next one's beginning, with one array for terms in a row that are
+    pieces; None where that saves none.
     """
-    found: dict[Where, Node] = {}
-    for piece, where in (pair for each in sums for pair in _pieces(each)):
-        if where in found and together:
-            found[where] = _added(walk, found[where], piece)
-        elif len(found) < MOST and all(where.is_apart(other) for other in found):
-            found[where] = piece
-        else:
-            return None
+    terms = [sums[0].args[0], *(each.args[1] for each in sums)]
+    total: list[Node] = []
+    for laid, row in groupby(terms, lambda term: _is_laid(walk, term, sums[-1])):
+        built = [_bare(walk.to[term]) if laid else walk.to[term] for term in row]
+        total += _together(walk, built, add_up=not total) if laid else built
+    if len(total) == len(terms):
+        return None
+    return reduce(lambda so_far, term: walk.graph.add(add, (so_far, term)), total)
+
+
+def _bare(node: Node) -> Node:
+    return node.args[0] if node.op is alias else node
+
+
+def _is_laid(walk: Walk, old: Node, like: Node) -> bool:
+    """Whether a term is nothing but pieces among zeros."""
+    return _bare(old).op is place and _alone(walk, old) and old.type == like.type
+
+
+def _together(walk: Walk, wholes: list[Node], add_up: bool) -> list[Node]:
+    """The pieces of several arrays in one, those of one slice added up where that may be; then the
+    arrays whose pieces overlap others.
+    """
+    found = dict(_pieces(wholes[0]))
+    left: list[Node] = []
+    for whole in wholes[1:]:
+        pieces = dict(_pieces(whole))
+        fresh = [where for where in pieces if where not in found]
+        if not _fits(found, fresh) or (len(fresh) < len(pieces) and not add_up):
+            left.append(whole)
+            continue
+        for where, piece in pieces.items():
+            known = found.get(where)
+            found[where] = piece if known is None else _added(walk, known, piece)
+    return wholes[:] if len(left) == len(wholes) - 1 else [_array(walk, wholes[0], found), *left]
+
+
+def _fits(found: Mapping[Where, Node], fresh: Sequence[Where]) -> bool:
+    """Whether slices share no element with those that are known; points that differ do not."""
+    if len(found) + len(fresh) > MOST:
+        return False
+    if all(where.is_point for where in (*found, *fresh)):
+        return True
+    return all(where.is_apart(other) for where in fresh for other in found)
+
+
+def _array(walk: Walk, like: Node, found: Mapping[Where, Node]) -> Node:
     known = all(isinstance(start, int) for where in found for start in where.starts)
     order = sorted(found, key=lambda where: where.starts) if known else list(found)
     starts, steps = tuple(w.starts for w in order), tuple(w.steps for w in order)
-    attrs = {"shape": sums[0].shape, "starts": starts, "steps": steps}
+    attrs = {"shape": like.shape, "starts": starts, "steps": steps}
     return walk.graph.add(place, tuple(found[where] for where in order), attrs)
 
 
@@ -130,10 +180,10 @@ def _added(walk: Walk, a: Node, b: Node) -> Node:
     return walk.graph.add(a.op, (_added(walk, a.args[0], b.args[0]),), a.attrs)
 
 
-def _pieces(whole: Node) -> Iterator[tuple[Node, Where]]:
+def _pieces(whole: Node) -> Iterator[tuple[Where, Node]]:
     starts, steps = whole.attrs["starts"], whole.attrs["steps"]
     for piece, start, step in zip(whole.args, starts, steps, strict=True):
-        yield piece, Where(start, step, piece.shape)
+        yield Where(start, step, piece.shape), piece
 
 
 # Note [Zeros]
