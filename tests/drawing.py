@@ -80,11 +80,18 @@ class Drawn:
         return {n.name or "": self.array(bind_shape(n.shape, sizes), n.dtype) for n in inputs}
 
     def runs(self) -> list[dict[str, int]]:
-        """The sizes at first, then smaller ones, the first again, and larger ones."""
+        """The sizes at first, then smaller ones, the first again, and larger ones; those for which
+        no stage has less than nothing.
+        """
         first = self.sizes
         if "batch" not in first:
-            return [first]
-        return [{**first, "batch": n} for n in _changed(first["batch"])]
+            return [first] if self._is_possible(first) else []
+        found = ({**first, "batch": n} for n in _changed(first["batch"]))
+        return list(filter(self._is_possible, found))
+
+    def _is_possible(self, sizes: Mapping[str, int]) -> bool:
+        types = (t for node in self.graph.nodes for t in node.types)
+        return all(d >= 0 for t in types for d in bind_shape(t.shape, sizes))
 
     # Stages
 
