@@ -62,7 +62,7 @@ def _spread_out(d: Drawn) -> Node:
         lambda: gr.pad(x, n), lambda: gr.pad(x, ((n, 0),) * x.ndim, mode="edge"),
         lambda: gr.pad(x, 1, mode="wrap"), lambda: gr.roll(x, d.pick([-1, 2]), axis),
         lambda: gr.repeat(x, n + 1, axis), lambda: gr.tile(x, n + 1), lambda: gr.diff(x, axis=axis),
-        lambda: gr.split(x, [n], axis)[d.pick([0, 1])],
+        lambda: x if isinstance(x.shape[axis], Size) else gr.split(x, [n], axis)[d.pick([0, 1])],
     ])()  # fmt: skip
 
 
