@@ -13,6 +13,7 @@ import numpy as np
 
 import graphc as gr
 from graphc.graph import Node
+from graphc.types import Size
 
 if TYPE_CHECKING:
     from drawing import Drawn
@@ -60,7 +61,7 @@ def _spread_out(d: Drawn) -> Node:
     axis, n = _axis(d, x), d.pick([1, 2])
     return d.pick([
         lambda: gr.pad(x, n), lambda: gr.pad(x, ((n, 0),) * x.ndim, mode="edge"),
-        lambda: gr.pad(x, 1, mode="wrap"), lambda: gr.roll(x, d.pick([-1, 2]), axis),
+        lambda: gr.pad(x, 1, mode="wrap"), lambda: gr.roll(x, d.pick([-1, 1]), axis),
         lambda: gr.repeat(x, n + 1, axis), lambda: gr.tile(x, n + 1), lambda: gr.diff(x, axis=axis),
         lambda: x if isinstance(x.shape[axis], Size) else gr.split(x, [n], axis)[d.pick([0, 1])],
     ])()  # fmt: skip
