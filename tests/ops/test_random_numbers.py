@@ -375,10 +375,6 @@ REFUSED: list[tuple[Any, str]] = [
         "a draw inside of a loop or a branch would give the same numbers at each step",
     ),
     (
-        lambda x: gr.scan(lambda h: (h + gr.random.normal(mean=h),) * 2, x, length=3),
-        "a draw inside of a loop or a branch would give the same numbers at each step",
-    ),
-    (
         lambda x: gr.gate("shaky", forward=drawing, local_gradient=lambda g, y, x: g)(x),
         "what a gate computes is a function of its arguments, and this draws random numbers",
     ),
