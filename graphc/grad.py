@@ -38,6 +38,13 @@ alias = declare(
 """The same value under another name: what an addition does to a gradient."""
 
 
+def bare(node: Node) -> Node:
+    """A value without the names that gradients give it."""
+    while node.op is alias:
+        (node,) = node.args
+    return node
+
+
 def grad(of: Node, wrt: Sequence[Node | str] | Node | str, *, disconnected: str = "error") -> Any:
     """The gradients of a scalar stage, one symbolic node for each of `wrt` (alone for a single
     one).

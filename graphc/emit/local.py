@@ -13,10 +13,9 @@ from graphc.lower.holes import Walk
 
 
 def local(kernel: Kernel, names: Names) -> Kernel:
-    """The kernel with names of its own, and so those that it runs."""
-    inner = tuple(local(k, names) for k in kernel.inner)
+    """The kernel with names of its own; those that it runs stay as they are."""
     counters = set(_counters(kernel.body)) - {p.name for p in kernel.params}
-    own = names.local((*counters, *(k.name for k in (kernel, *inner))))
+    own = names.local((*counters, *(k.name for k in (kernel, *kernel.inner))))
     called: dict[str, str] = {}
 
     def rename(name: str, mode: str = "", nested: bool = False) -> str:
@@ -29,7 +28,7 @@ def local(kernel: Kernel, names: Names) -> Kernel:
     params = tuple(replace(p, name=rename(p.name)) for p in kernel.params)
     body = tuple(Walk(rename, lambda number: number).stmt(s) for s in kernel.body)
     places = {rename(name): place for name, place in kernel.places.items()}
-    return replace(kernel, params=params, body=body, places=places, inner=inner)
+    return replace(kernel, params=params, body=body, places=places)
 
 
 def _counters(body: Iterable[Stmt]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
-from graphc.grad import alias
+from graphc.grad import bare
 from graphc.graph import CONST, INPUT, Graph, Node
 from graphc.joint import Joint
 from graphc.ops.elementwise.arith import copy
@@ -139,7 +139,7 @@ def _body(
     held: Sequence[Node], length: Dim = 1, reverse: bool = False,
 ) -> Body:  # fmt: skip
     """A step or a branch: its results are the stage's."""
-    inputs, outputs = graph.leaves(INPUT), tuple(map(_bare, graph.outputs.values()))
+    inputs, outputs = graph.leaves(INPUT), tuple(map(bare, graph.outputs.values()))
     count = len(begin)
     news = dict(zip(inputs, outputs[:count], strict=False))
     told = [n for x, n in news.items() if not x.shape]
@@ -166,13 +166,6 @@ def _told(
     carried = tuple((x, b, k) for k, (x, b) in enumerate(zip(joint.wrt, begin, strict=False)))
     pairs = tuple(zip(joint.wrt[len(begin) :], held, strict=True))
     return Body(stage, role, joint, carried, held=pairs, told=joint.outputs)
-
-
-def _bare(node: Node) -> Node:
-    """A value without the names that gradients give it."""
-    while node.op is alias:
-        (node,) = node.args
-    return node
 
 
 WHERE_IT_LIES = (Each, Fold, Gather, Place, Product)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
 
-from graphc.grad import alias
+from graphc.grad import alias, bare
 from graphc.graph import Node
 from graphc.joint import Joint
 from graphc.ops.elementwise.arith import add
@@ -121,20 +121,16 @@ def _laid(walk: Walk, sums: Sequence[Node]) -> Node | None:
     terms = [sums[0].args[0], *(each.args[1] for each in sums)]
     total: list[Node] = []
     for laid, row in groupby(terms, lambda term: _is_laid(walk, term, sums[-1])):
-        built = [_bare(walk.to[term]) if laid else walk.to[term] for term in row]
+        built = [bare(walk.to[term]) if laid else walk.to[term] for term in row]
         total += _together(walk, built, add_up=not total) if laid else built
     if len(total) == len(terms):
         return None
     return reduce(lambda so_far, term: walk.graph.add(add, (so_far, term)), total)
 
 
-def _bare(node: Node) -> Node:
-    return node.args[0] if node.op is alias else node
-
-
 def _is_laid(walk: Walk, old: Node, like: Node) -> bool:
     """Whether a term is nothing but pieces among zeros."""
-    return _bare(old).op is place and _alone(walk, old) and old.type == like.type
+    return bare(old).op is place and _alone(walk, old) and old.type == like.type
 
 
 def _together(walk: Walk, wholes: list[Node], add_up: bool) -> list[Node]:
